@@ -1,0 +1,126 @@
+"""From a data set to a tuned, tested and deployed foundation model in one chain.
+
+The public names and nothing else. Each is loaded on first use, so that importing wxtuning costs milliseconds and
+loads no vendor package.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+__version__ = "0.1.0"
+
+_HOME_OF = {
+    "TuningExperiment": "experiment",
+    "PromptTuning": "spec",
+    "LoRA": "spec",
+    "Cleaning": "spec",
+    "Mapping": "spec",
+    "Evaluation": "spec",
+    "DeploymentSpec": "spec",
+    "WaitPolicy": "spec",
+    "Local": "adapters.local",
+    "Plan": "plan",
+    "TuningJob": "job",
+    "TuningRun": "job",
+    "Deployment": "deployment",
+    "attach": "job",
+    "runs": "job",
+    "Deployer": "ports",
+    "Evaluator": "ports",
+    "Source": "ports",
+    "Tuner": "ports",
+    "WxTuningError": "errors",
+    "PlanError": "errors",
+    "DataError": "errors",
+    "LeakageError": "errors",
+    "RunLocked": "errors",
+    "JournalError": "errors",
+    "AdapterError": "errors",
+    "MissingDependency": "errors",
+    "NotOffered": "errors",
+    "Unavailable": "errors",
+    "JobError": "errors",
+    "JobFailed": "errors",
+    "JobCanceled": "errors",
+    "WaitTimeout": "errors",
+}
+
+__all__ = [
+    "TuningExperiment",
+    # what is asked for
+    "PromptTuning",
+    "LoRA",
+    "Cleaning",
+    "Mapping",
+    "Evaluation",
+    "DeploymentSpec",
+    "WaitPolicy",
+    # where it runs
+    "Local",
+    # what comes back
+    "Plan",
+    "TuningJob",
+    "TuningRun",
+    "Deployment",
+    "attach",
+    "runs",
+    # what an adapter implements
+    "Deployer",
+    "Evaluator",
+    "Source",
+    "Tuner",
+    # what can go wrong
+    "WxTuningError",
+    "PlanError",
+    "DataError",
+    "LeakageError",
+    "RunLocked",
+    "JournalError",
+    "AdapterError",
+    "MissingDependency",
+    "NotOffered",
+    "Unavailable",
+    "JobError",
+    "JobFailed",
+    "JobCanceled",
+    "WaitTimeout",
+]
+
+if TYPE_CHECKING:
+    from wxtuning.adapters.local import Local
+    from wxtuning.deployment import Deployment
+    from wxtuning.errors import (
+        AdapterError,
+        DataError,
+        JobCanceled,
+        JobError,
+        JobFailed,
+        JournalError,
+        LeakageError,
+        MissingDependency,
+        NotOffered,
+        PlanError,
+        RunLocked,
+        Unavailable,
+        WaitTimeout,
+        WxTuningError,
+    )
+    from wxtuning.experiment import TuningExperiment
+    from wxtuning.job import TuningJob, TuningRun, attach, runs
+    from wxtuning.plan import Plan
+    from wxtuning.ports import Deployer, Evaluator, Source, Tuner
+    from wxtuning.spec import Cleaning, DeploymentSpec, Evaluation, LoRA, Mapping, PromptTuning, WaitPolicy
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module 'wxtuning' has no attribute {name!r}")
+    value = getattr(import_module(f"wxtuning.{_HOME_OF[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])

@@ -1,0 +1,40 @@
+"""The engine: prompt tuning, LoRA and batched answers on any Hugging Face model. Knows nothing of experiments.
+
+Token ids and tensors in, files out. Importing this package loads no torch; `tune` and `Generator` load it on first use.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from wxtuning.engine.config import TuneConfig
+from wxtuning.engine.errors import EngineError
+from wxtuning.engine.status import cancel, is_alive, read_metrics, read_status, start
+
+if TYPE_CHECKING:
+    from wxtuning.engine.generate import Answer, Generator
+    from wxtuning.engine.train import TuneResult, tune
+
+__all__ = [
+    "TuneConfig",
+    "tune",
+    "TuneResult",
+    "Generator",
+    "Answer",
+    "start",
+    "cancel",
+    "is_alive",
+    "read_status",
+    "read_metrics",
+    "EngineError",
+]
+
+_ON_USE = {"tune": "train", "TuneResult": "train", "Generator": "generate", "Answer": "generate"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _ON_USE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f"{__name__}.{_ON_USE[name]}"), name)

@@ -1,0 +1,122 @@
+"""Where things lie on this machine, and how a file is written so that it is old or new, never half.
+
+Knows names and locks; knows nothing of what the files hold.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import re
+import tempfile
+import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from wxtuning.errors import RunLocked, WxTuningError
+
+
+def home_folder(home: str | Path | None = None) -> Path:
+    """The folder of all runs: `home`, else the environment's WXTUNING_HOME, else `~/.wxtuning`, made if missing.
+
+    Raises:
+        WxTuningError: if it cannot be made or written.
+    """
+    folder = Path(home or os.environ.get("WXTUNING_HOME") or _user_home() / ".wxtuning").expanduser().absolute()
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as cause:
+        raise WxTuningError(f"cannot make the folder {folder}: {cause.strerror}", hint=_ELSEWHERE) from cause
+    if not os.access(folder, os.W_OK):
+        raise WxTuningError(f"the folder {folder} cannot be written", hint=_ELSEWHERE)
+    return folder
+
+
+_ELSEWHERE = "Name another folder in the environment variable WXTUNING_HOME."
+
+
+def _user_home() -> Path:
+    try:
+        return Path.home()
+    except RuntimeError:  # no HOME and no entry for this user, as in some containers
+        return Path(tempfile.gettempdir()) / f"wxtuning-{os.getuid()}"
+
+
+def slug(name: str) -> str:
+    """A file name made from a person's name for something: ASCII letters, digits and hyphens, 1 to 40 long."""
+    ascii_only = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    return re.sub(r"[^A-Za-z0-9]+", "-", ascii_only)[:40].strip("-").lower() or "experiment"
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Replace `path` with `content` in one step; after a crash the file is the old or the new one.
+
+    Raises:
+        WxTuningError: if the disk is full or the folder cannot be written; the old file is untouched.
+    """
+    temporary = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).replace(path)
+        _sync_folder(path.parent)
+    except OSError as cause:
+        if temporary:
+            with suppress(OSError):
+                Path(temporary).unlink()
+        raise _cannot_write(path, len(content), cause) from cause
+
+
+def _sync_folder(folder: Path) -> None:
+    # The new name is only durable once the folder itself is on disk.
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _cannot_write(path: Path, size: int, cause: OSError) -> WxTuningError:
+    if cause.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return WxTuningError(
+            f"no room to write {path}: {size:,} bytes needed ({cause.strerror})",
+            hint="Free some space, then run the same line again: it continues where it stopped.",
+        )
+    return WxTuningError(f"cannot write {path}: {cause.strerror}", hint="Check the folder's owner and permissions.")
+
+
+def sha256_of(path: Path) -> str:
+    """The SHA-256 of a file's bytes in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold a run's folder for this process; the lock goes with the process, however it ends.
+
+    Raises:
+        RunLocked: if another process holds it.
+    """
+    import fcntl
+
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "run.lock").open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as cause:
+            file.seek(0)
+            raise RunLocked(
+                f"run {folder.name} is being worked on by another process (id {file.read().strip() or 'unknown'})",
+                hint="Wait for it to end, or end it; then run the same line again.",
+            ) from cause
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        yield

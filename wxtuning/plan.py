@@ -1,0 +1,139 @@
+"""The plan: what was asked, resolved and checked. A value; it knows nothing of how it was made or will be run."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from functools import cached_property
+
+from wxtuning.folder import slug
+from wxtuning.records import DataReport
+from wxtuning.spec import ExperimentSpec
+from wxtuning.tables import Table, shortened
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Split:
+    """The lines of one part of the data: how many, and the SHA-256 of their JSONL."""
+
+    rows: int
+    sha256: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TokenReport:
+    """Lengths in the model's own tokens: longest input and output, and the rows (1-based) that the limits cut."""
+
+    longest_input: int
+    longest_output: int
+    tokens_per_epoch: int
+    cut_inputs: tuple[int, ...]
+    cut_outputs: tuple[int, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """An experiment with nothing left open: the same data, parameters, model and backend give the same digest.
+
+    `spec` holds every parameter that will be used. `instruction` is what the untuned model is told in the fair
+    comparison. `words` maps each label to what the model writes for it.
+    """
+
+    spec: ExperimentSpec
+    backend: str
+    source: str
+    model_fingerprint: str
+    report: DataReport
+    train: Split
+    validation: Split | None
+    test: Split | None
+    tokens: TokenReport
+    optimizer_steps: int
+    poll_seconds: float
+    instruction: str
+    words: dict[str, str]
+    samples: tuple[tuple[str, str], ...]
+    warnings: tuple[str, ...] = ()
+
+    @cached_property
+    def tuning_digest(self) -> str:
+        """Identifies the tuning job: method, model, training data and backend. Nothing else can change the adapter."""
+        validation = self.validation and self.validation.sha256
+        parts = [self.backend, self.model_fingerprint, self.train.sha256, validation]
+        return _digest([*parts, self.spec.method.model_dump(mode="json")])
+
+    @cached_property
+    def digest(self) -> str:
+        """Identifies the run: the tuning job and everything that is done with its result."""
+        spec = self.spec.model_dump(mode="json", exclude={"wait"})
+        return _digest([self.tuning_digest, spec, self.instruction, self.test and self.test.sha256])
+
+    @property
+    def key(self) -> str:
+        """The run's name in the journal, in folders and as owner tag of everything it makes."""
+        return f"{slug(self.spec.name)}-{self.digest[:12]}"
+
+    @property
+    def job_key(self) -> str:
+        """The tuning job's key: a second run that differs only in evaluation or deployment finds the same job."""
+        return f"{slug(self.spec.name)}-{self.tuning_digest[:12]}"
+
+    def to_json(self) -> str:
+        """The plan as JSON text; `from_json` reads it back equal."""
+        return _adapter().dump_json(self, indent=2).decode()
+
+    @classmethod
+    def from_json(cls, text: str) -> Plan:
+        """Read what `to_json` wrote."""
+        return _adapter().validate_json(text)
+
+    def table(self) -> Table:
+        """The plan as a table of two columns."""
+        return Table(
+            title=f"Plan {self.key}", columns=("what", "how"), rows=self._rows(), notes=(*self.report.warnings, *self.warnings)
+        )
+
+    def _rows(self) -> tuple[tuple[str, str], ...]:
+        method = self.spec.method
+        parameters = method.model_dump(exclude={"model", "method", "verbalizer"}, exclude_none=True)
+        return (
+            ("task", f"{self.spec.task}{_listed(self.spec.labels)}"),
+            ("base model", f"{method.model} ({self.model_fingerprint[:12]})"),
+            ("method", f"{method.method} on {self.backend}"),
+            ("parameters", ", ".join(f"{name}={value!r}" for name, value in parameters.items())),
+            ("template", method.verbalizer),
+            ("data", f"{self.source}: {self.report.read} rows read, {self.report.kept} kept"),
+            ("split", self._split()),
+            ("tokens", f"{self.tokens.tokens_per_epoch} an epoch; longest input {self.tokens.longest_input}, "
+                       f"longest output {self.tokens.longest_output}"),
+            ("work", f"{self.optimizer_steps} optimiser steps"),
+            ("compared with", f"untuned; untuned with “{shortened(self.instruction, 70)}”" if self.test else "nothing"),
+            ("deployment", self.spec.deployment.name if self.spec.deployment else "none"),
+            *((f"row {number}", f"{shortened(text, 70)} → {shortened(answer, 30)}") for number, (text, answer) in enumerate(self.samples, 1)),
+        )  # fmt: skip
+
+    def _split(self) -> str:
+        parts = [("train", self.train), ("validation", self.validation), ("held out", self.test)]
+        return ", ".join(f"{split.rows} {name}" for name, split in parts if split)
+
+    def _repr_html_(self) -> str:
+        return self.table().html()
+
+    def __str__(self) -> str:
+        return self.table().text()
+
+
+def _listed(labels: tuple[str, ...]) -> str:
+    return f" into {', '.join(labels)}" if labels else ""
+
+
+def _digest(parts: object) -> str:
+    text = json.dumps(parts, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _adapter():  # type: ignore[no-untyped-def]
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(Plan)

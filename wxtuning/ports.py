@@ -1,0 +1,205 @@
+"""What an adapter implements. The docstrings are the contracts; `wxtuning.testing.contracts` checks them.
+
+Protocols: there is nothing to inherit. Values cross a port, never a vendor's objects, and no vendor's exception does:
+an adapter raises `AdapterError` and its children.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol, runtime_checkable
+
+from wxtuning.spec import DeploymentSpec, Method
+from wxtuning.status import DataRef, DeploymentRef, JobRef, JobStatus, Metric
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Range:
+    """The values a parameter may take, ends included, and the one the backend recommends."""
+
+    low: float
+    high: float
+    default: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Limits:
+    """What a backend offers for one method and model, as data, so that a plan can answer before anything is sent.
+
+    `fingerprint` identifies the model's exact weights; `context_tokens` bounds prompt and answer together.
+    """
+
+    fingerprint: str
+    parameters: Mapping[str, Range]
+    min_rows: int = 1
+    max_rows: int | None = None
+    context_tokens: int | None = None
+    poll_seconds: float = 10.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TuningRequest:
+    """One job: the method with every parameter resolved, and the data. `validation` is None without such rows."""
+
+    name: str
+    method: Method
+    train: DataRef
+    validation: DataRef | None = None
+    description: str = ""
+    tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Decoding:
+    """How an answer is drawn: at most `max_new_tokens`, greedy at temperature 0, ended early by a `stop` text."""
+
+    max_new_tokens: int
+    temperature: float = 0.0
+    top_p: float = 1.0
+    stop: tuple[str, ...] = ()
+    seed: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Answer:
+    """A model's answer; token counts in the model's own tokens, `stop_reason` in the service's own word."""
+
+    text: str
+    tokens: int = 0
+    input_tokens: int = 0
+    stop_reason: str = field(default="")
+
+
+@runtime_checkable
+class Source(Protocol):
+    """Where rows come from."""
+
+    def rows(self) -> Iterator[Mapping[str, object]]:
+        """Yield the rows, from the start at every call.
+
+        Raises:
+            DataError: if the source cannot be read; names file and line.
+        """
+        ...
+
+    def describe(self) -> str:
+        """A short text for reports, such as the file's name; never a secret."""
+        ...
+
+
+class Tuner(Protocol):
+    """Where tuning runs. `name` is the backend's name in job references."""
+
+    name: str
+
+    def limits(self, method: Method) -> Limits:
+        """What may be asked of this backend with this method and model.
+
+        Raises:
+            NotOffered: if the model or the method is not offered; the message names what is.
+        """
+        ...
+
+    def count_tokens(self, method: Method, texts: Sequence[str]) -> tuple[int, ...]:
+        """Token counts of the texts, without special tokens, by the model's own tokenizer."""
+        ...
+
+    def submit(self, request: TuningRequest, key: str) -> JobRef:
+        """Start a job, once for each `key`.
+
+        When it returns, the JobRef alone finds the job again from another process. With a key that the backend knows
+        it returns the existing job and sees to it that an interrupted one goes on: a job is never paid twice.
+
+        Raises:
+            Unavailable: if it is unknown whether a job exists; the caller may `find` it or submit again.
+        """
+        ...
+
+    def find(self, key: str) -> JobRef | None:
+        """The job that was submitted with this key, or None."""
+        ...
+
+    def status(self, job: JobRef) -> JobStatus:
+        """Where the job is. An unknown word of the backend is kept and counts as running.
+
+        Raises:
+            Unavailable: if the backend did not answer.
+        """
+        ...
+
+    def metrics(self, job: JobRef) -> tuple[Metric, ...]:
+        """The loss curve so far, by step; empty before the first step."""
+        ...
+
+    def logs(self, job: JobRef) -> str:
+        """What the job wrote, its last part if it is long."""
+        ...
+
+    def cancel(self, job: JobRef) -> None:
+        """Ask the job to stop; nothing happens to a job that has ended."""
+        ...
+
+
+class Deployer(Protocol):
+    """What answers. Inputs are bare: the deployer renders them with the template the model was tuned with."""
+
+    name: str
+
+    def deploy(self, job: JobRef, deployment: DeploymentSpec, key: str) -> DeploymentRef:
+        """Make a completed job's model answer under a name, once for each `key`."""
+        ...
+
+    def preview(self, job: JobRef) -> DeploymentRef:
+        """A completed job's model, to be asked without deploying it.
+
+        Raises:
+            NotOffered: if this backend only answers from deployments.
+        """
+        ...
+
+    def base(self, method: Method, template: str) -> DeploymentRef:
+        """The untuned model behind `method`, asked with `template` (a text with `{{input}}`)."""
+        ...
+
+    def find(self, key: str) -> DeploymentRef | None:
+        """The deployment that was made with this key, or None."""
+        ...
+
+    def generate(self, ref: DeploymentRef, inputs: Sequence[str], decoding: Decoding) -> tuple[Answer, ...]:
+        """One answer for each input, in their order."""
+        ...
+
+    def stream(self, ref: DeploymentRef, text: str, decoding: Decoding) -> Iterator[str]:
+        """The answer to one input in pieces, as they come; joined they are what `generate` answers."""
+        ...
+
+    def losses(self, ref: DeploymentRef, pairs: Sequence[tuple[str, str]]) -> tuple[tuple[float, int], ...]:
+        """For each (input, output) the summed loss of the output in nats, and its number of tokens.
+
+        Raises:
+            NotOffered: if the backend does not tell the probabilities of given tokens.
+        """
+        ...
+
+    def delete(self, ref: DeploymentRef) -> None:
+        """Remove a deployment; nothing happens if it is gone."""
+        ...
+
+
+class Evaluator(Protocol):
+    """How answers are judged. `headline` names the score that is tested for differences."""
+
+    headline: str
+
+    def read(self, answer: str) -> str:
+        """The part of an answer that is judged; the same for every model."""
+        ...
+
+    def score(self, outputs: Sequence[str], references: Sequence[str]) -> dict[str, float]:
+        """Scores by name over all rows; `outputs` have been through `read`."""
+        ...
+
+    def each(self, outputs: Sequence[str], references: Sequence[str]) -> tuple[float, ...]:
+        """The headline score of every row."""
+        ...
