@@ -92,7 +92,9 @@ class Journal:
     def start(self, run: str, step: str) -> None:
         """Write down that a step is about to happen; the first start's time is kept."""
         with self._connection() as connection:
-            connection.execute("INSERT OR IGNORE INTO steps (run, step, started_at) VALUES (?, ?, ?)", (run, step, _now()))
+            connection.execute(
+                "INSERT OR IGNORE INTO steps (run, step, started_at) VALUES (?, ?, ?)", (run, step, _now())
+            )
 
     def finish(self, run: str, step: str, value: object) -> None:
         """Write down that a started step is done and what it returned, a JSON value other than None."""
@@ -115,7 +117,9 @@ class Journal:
     def runs(self) -> tuple[RunRecord, ...]:
         """All runs, the newest first."""
         with self._connection() as connection:
-            rows = connection.execute("SELECT key, name, plan, created_at FROM runs ORDER BY created_at DESC").fetchall()
+            rows = connection.execute(
+                "SELECT key, name, plan, created_at FROM runs ORDER BY created_at DESC"
+            ).fetchall()
             return tuple(self._record(connection, *row) for row in rows)
 
     def _record(self, connection: sqlite3.Connection, key: str, name: str, plan: str, created_at: str) -> RunRecord:

@@ -115,7 +115,9 @@ def mcnemar(first: Sequence[float], second: Sequence[float]) -> float:
     return min(1.0, 2 * tail / 2**disagreements)
 
 
-def paired_bootstrap(first: Sequence[float], second: Sequence[float], *, samples: int, seed: int) -> tuple[float, float]:
+def paired_bootstrap(
+    first: Sequence[float], second: Sequence[float], *, samples: int, seed: int
+) -> tuple[float, float]:
     """95 % percentile interval of the mean of `first - second` over resampled rows (Efron and Tibshirani 1993)."""
     import numpy as np
 

@@ -91,7 +91,10 @@ class Plan:
     def table(self) -> Table:
         """The plan as a table of two columns."""
         return Table(
-            title=f"Plan {self.key}", columns=("what", "how"), rows=self._rows(), notes=(*self.report.warnings, *self.warnings)
+            title=f"Plan {self.key}",
+            columns=("what", "how"),
+            rows=self._rows(),
+            notes=(*self.report.warnings, *self.warnings),
         )
 
     def _rows(self) -> tuple[tuple[str, str], ...]:

@@ -162,7 +162,7 @@ class Deployer(Protocol):
         """The untuned model behind `method`, asked with `template` (a text with `{{input}}`)."""
         ...
 
-    def find(self, key: str) -> DeploymentRef | None:
+    def find_deployment(self, key: str) -> DeploymentRef | None:
         """The deployment that was made with this key, or None."""
         ...
 

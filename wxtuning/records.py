@@ -128,7 +128,7 @@ def convert(rows: Iterable[Row], mapping: ColumnMapping, cleaning: Cleaning, lab
     read = 0
     records: list[Record] = []
     seen: set[tuple[str, str]] = set()
-    for read, row in enumerate(rows, start=1):  # noqa: B007 - the last number is the count
+    for read, row in enumerate(rows, start=1):
         record = _mapped(read, row, mapping, ledger)
         record = record and _stripped(record, cleaning, ledger)
         record = record and _checked(record, cleaning, labels, ledger)
@@ -200,7 +200,9 @@ def _checked(record: Record, cleaning: Cleaning, labels: Sequence[str], ledger: 
             _empty(record.number, field, cleaning, ledger)
             return None
     if labels and record.label not in labels:
-        message = f"{_peek(record.label)} is none of the labels {', '.join(map(repr, labels))}{_near(record.label, labels)}"
+        message = (
+            f"{_peek(record.label)} is none of the labels {', '.join(map(repr, labels))}{_near(record.label, labels)}"
+        )
         ledger.reject(record.number, "output", "unknown_label", message)
         return None
     return record
@@ -255,6 +257,12 @@ def _conflicts(records: Sequence[Record]) -> tuple[str, ...]:
 def label_counts(records: Sequence[Record]) -> dict[str, int]:
     """How many records carry each label, the most frequent first."""
     return dict(Counter(record.label for record in records).most_common())
+
+
+def with_labels(converted: Converted, labels: Sequence[str]) -> DataReport:
+    """The report with the number of records of each label; nothing is counted without labels."""
+    counts = label_counts(converted.records)
+    return replace(converted.report, labels={label: counts.get(label, 0) for label in labels})
 
 
 def held_out(

@@ -27,7 +27,9 @@ class Table:
         from rich.table import Table as RichTable
         from rich.text import Text
 
-        drawn = RichTable(title=Text(self.title, style="bold"), box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False)
+        drawn = RichTable(
+            title=Text(self.title, style="bold"), box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False
+        )
         for index, column in enumerate(self.columns):
             drawn.add_column(Text(column), justify="right" if self._is_numeric(index) else "left", overflow="fold")
         for row in self.rows:

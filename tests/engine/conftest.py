@@ -11,7 +11,7 @@ import pytest
 
 from wxtuning.engine import TuneConfig
 
-WORDS = "input output the order was great awful late early thanks refund please good bad one two three".split()
+WORDS = ("input", "output", "the", "order", "was", "great", "awful", "late", "thanks", "please", "good", "bad", "three")
 ROWS = [
     {"input": f"the order {number} was {word} {'please ' * (number % 7)}", "output": label}
     for number in range(12)
@@ -121,7 +121,12 @@ def _llama(vocabulary: int, **changes: Any) -> Any:
 def _granite(vocabulary: int, **changes: Any) -> Any:
     from transformers import GraniteConfig, GraniteForCausalLM
 
-    scales = {"embedding_multiplier": 3.0, "logits_scaling": 2.0, "residual_multiplier": 0.5, "attention_multiplier": 0.2}
+    scales = {
+        "embedding_multiplier": 3.0,
+        "logits_scaling": 2.0,
+        "residual_multiplier": 0.5,
+        "attention_multiplier": 0.2,
+    }
     return GraniteForCausalLM(GraniteConfig(**{**_shape(vocabulary), **scales, **changes}))
 
 

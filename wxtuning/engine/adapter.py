@@ -20,12 +20,16 @@ WEIGHTS = "adapter_model.safetensors"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Adapter:
-    """What a run trains: named float32 tensors; the soft prompt among them or None; the tensors as PEFT names them."""
+    """What a run trains: named float32 tensors; the soft prompt among them or None; the tensors as PEFT names them.
+
+    `dropouts` drop only inside `lora.dropping`.
+    """
 
     parameters: Mapping[str, torch.Tensor]
     soft: Callable[[], torch.Tensor | None]
     tensors: Callable[[], Mapping[str, torch.Tensor]]
     config: Mapping[str, Any]
+    dropouts: tuple[torch.nn.Module, ...] = ()
 
 
 def save_adapter(adapter: Adapter, folder: Path) -> None:
@@ -99,7 +103,7 @@ def _read_tensors(folder: Path) -> dict[str, torch.Tensor]:
         pickled = sorted(path.name for path in folder.iterdir() if path.suffix in (".bin", ".pt", ".pth"))
         raise _bad(folder, f"has no {WEIGHTS}" + (f", only {pickled}, which are never opened" if pickled else ""))
     try:
-        return load_file(folder / WEIGHTS)
+        return dict(load_file(folder / WEIGHTS))
     except (SafetensorError, OSError, ValueError) as cause:
         raise _bad(folder, f"has a damaged {WEIGHTS}: {cause}") from cause
 

@@ -32,7 +32,9 @@ def save_checkpoint(folder: Path, progress: Progress, groups: Mapping[str, Mappi
     from safetensors.torch import save
 
     folder.mkdir(parents=True, exist_ok=True)
-    tensors = {f"{group}/{name}": tensor.detach().cpu().clone() for group in groups for name, tensor in groups[group].items()}
+    tensors = {
+        f"{group}/{name}": tensor.detach().cpu().clone() for group in groups for name, tensor in groups[group].items()
+    }
     header = {"format": str(_FORMAT), "progress": json.dumps(asdict(progress))}
     write_atomically(folder / FILE, save(tensors, metadata=header))
 

@@ -21,7 +21,8 @@ class TuneConfig:
     The same config, rows, base, machine and thread count give the same adapter bytes.
 
     model, revision          local folder or hub id of a causal or seq2seq model, and its branch, tag or commit
-    method                   prompt_tuning (Lester et al. 2021, arXiv:2104.08691) or lora (Hu et al. 2021, arXiv:2106.09685)
+    method                   prompt_tuning (Lester et al. 2021, arXiv:2104.08691) or lora (Hu et al. 2021,
+                             arXiv:2106.09685)
     init_method, init_text   where the soft prompt starts: random, or the embeddings of a text, which is repeated or
                              cut to num_virtual_tokens as PEFT does
     r, lora_alpha, lora_dropout, target_modules   as in PEFT; no target_modules means PEFT's own choice for the class

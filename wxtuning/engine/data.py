@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -95,8 +94,10 @@ def slices(items: Sequence[int], size: int) -> list[list[int]]:
 def common_prefix(rows: Sequence[Row]) -> int:
     """How many tokens all prompts share at their start; at least one token of each prompt is left over."""
     prompts = [row.prompt for row in rows]
-    shared = os.path.commonprefix([min(prompts), max(prompts)])
-    return min(len(shared), min(map(len, prompts)) - 1)
+    # What the smallest and the largest share in alphabetic order, all between them share too.
+    pairs = zip(min(prompts), max(prompts), strict=False)
+    shared = next((place for place, (one, other) in enumerate(pairs) if one != other), len(min(prompts)))
+    return min(shared, min(map(len, prompts)) - 1)
 
 
 _ONE_LINE = 'write one JSON object a line: {"input": "...", "output": "..."}'
@@ -117,7 +118,9 @@ def _text(file: Path, number: int, row: dict[str, object], name: str) -> str:
     if not isinstance(value, str):
         raise EngineError(f"{file.name} line {number}: {name} is not a text", code="bad_row", hint=_ONE_LINE)
     if name == "output" and not value.strip():
-        raise EngineError(f"{file.name} line {number}: output is empty", code="bad_row", hint="remove the row or fill it")
+        raise EngineError(
+            f"{file.name} line {number}: output is empty", code="bad_row", hint="remove the row or fill it"
+        )
     return value
 
 

@@ -74,9 +74,7 @@ class Forward:
         )
 
 
-def logits_at(
-    base: Base, places: Sequence[int], *, keep: dict[str, Any] | None = None, **inputs: Any
-) -> torch.Tensor:
+def logits_at(base: Base, places: Sequence[int], *, keep: dict[str, Any] | None = None, **inputs: Any) -> torch.Tensor:
     """The logits (places x vocabulary) at flat positions of the batch; the head sees no other hidden state.
 
     The hook sits before the head, so whatever the class does to its logits afterwards (scaling, soft-capping) is done.
@@ -97,7 +95,7 @@ def prefix_cache(base: Base, soft: torch.Tensor | None, ids: Sequence[int]) -> A
 
 
 def can_share(base: Base) -> bool:
-    """Whether `base` gives the same logits and gradients from a shared start as from whole rows (tried on 2 short rows).
+    """Whether `base` gives the same logits and gradients from a shared start as from whole rows (tried on two).
 
     Classes with a state of another kind than keys and values (state-space layers, sliding windows) answer False.
     """
@@ -106,7 +104,7 @@ def can_share(base: Base) -> bool:
     rows = (Row((5, 3, 4), (2, 6)), Row((5, 4), (3,)))
     try:
         with torch.enable_grad():
-            return _agree(*(_probe(base, rows, shares=shares) for shares in (True, False)), base.dtype)
+            return _agree(_probe(base, rows, shares=True), _probe(base, rows, shares=False), base.dtype)
     except _NOT_SHARED:
         return False
 

@@ -25,7 +25,7 @@ StopReason = Literal["eos_token", "max_tokens", "stop_sequence"]
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One answer. `tokens` counts what was generated, the end token too; `input_tokens` the prompt without virtual ones.
+    """One answer. `tokens` counts what was generated, the end token too; `input_tokens` the prompt, not virtual ones.
 
     `text` has no special tokens, no leading space and ends before the stop sequence that ended it.
     """
@@ -82,7 +82,10 @@ class Generator:
         return bare if adapter is None else bare.with_adapter(adapter)
 
     def with_adapter(self, folder: Path) -> Generator:
-        """Another generator on the same base, with the adapter in `folder`. Raises EngineError: bad_adapter, wrong_base."""
+        """Another generator on the same base, with the adapter in `folder`.
+
+        Raises EngineError: bad_adapter, wrong_base.
+        """
         folder, loaded = Path(folder), self._loaded
         config, tensors = read_adapter(folder)
         if config["peft_type"] == "PROMPT_TUNING":
@@ -169,7 +172,7 @@ class Generator:
 
     def _losses(self, rows: Sequence[Row]) -> list[tuple[float, int]]:
         forward = Forward(base=self._loaded.base, soft=lambda: self._soft, shares=self._loaded.shares)
-        losses = forward.losses(rows).split([len(row.answer) for row in rows])
+        losses = torch.split(forward.losses(rows), [len(row.answer) for row in rows])
         return [(float(part.sum()), len(part)) for part in losses]
 
     def _batch(self, numbers: Sequence[int], ids: Sequence[list[int]], wish: _Wish) -> list[Answer]:
@@ -219,7 +222,9 @@ class Generator:
         over = [(length, number) for number, length in enumerate(lengths) if self._room(length) < 0]
         if over:
             length, number = max(over)
-            text = f"prompt {number} needs {length + self._virtual} positions, the model has {self._loaded.base.longest}"
+            text = (
+                f"prompt {number} needs {length + self._virtual} positions, the model has {self._loaded.base.longest}"
+            )
             raise EngineError(text, code="too_long", hint="shorten the prompt")
 
     def _room(self, length: int) -> int:
@@ -268,7 +273,9 @@ class _Making:
         if self.reason is not None:
             return text
         text = text.rstrip("\ufffd")
-        held = max((size for stop in self._wish.stop for size in range(1, len(stop)) if text.endswith(stop[:size])), default=0)
+        held = max(
+            (size for stop in self._wish.stop for size in range(1, len(stop)) if text.endswith(stop[:size])), default=0
+        )
         return text[: len(text) - held]
 
     def answer(self) -> Answer:

@@ -37,15 +37,14 @@ def new_lora(base: Base, config: TuneConfig) -> Adapter:
     )
     with _seeded(config.seed, base.device), _checked(base, config), _quiet():
         wrapped = peft.get_peft_model(base.model, settings)
-    for name, module in wrapped.named_modules():
-        if name.endswith("lora_dropout"):
-            module.train()
+    wrapped.eval()
     parameters = {name: tensor for name, tensor in wrapped.named_parameters() if tensor.requires_grad}
     return Adapter(
         parameters=parameters,
         soft=lambda: None,
         tensors=lambda: _state(wrapped, "default"),
         config={**settings.to_dict(), "inference_mode": True},
+        dropouts=tuple(module for name, module in wrapped.named_modules() if name.endswith("lora_dropout")),
     )
 
 
@@ -86,13 +85,19 @@ def active(wrapped: Any, name: str | None) -> Iterator[None]:
 
 
 @contextmanager
-def dropout_of(seed: int, step: int, part: int, *, device: torch.device, used: bool) -> Iterator[None]:
-    """Random numbers of this step alone, so that a resumed run draws the same; the caller's state is put back."""
-    if not used:
+def dropping(adapter: Adapter, seed: int, step: int, part: int, *, device: torch.device) -> Iterator[None]:
+    """Dropout inside the block, drawn for this step alone, so that a resumed run draws the same."""
+    if not adapter.dropouts:
         yield
         return
-    with _seeded((seed * 1_000_003 + step) * 1_009 + part, device):
-        yield
+    for module in adapter.dropouts:
+        module.train()
+    try:
+        with _seeded((seed * 1_000_003 + step) * 1_009 + part, device):
+            yield
+    finally:
+        for module in adapter.dropouts:
+            module.eval()
 
 
 def _peft() -> Any:
@@ -139,7 +144,9 @@ def _settings(peft: Any, folder: Path, config: Mapping[str, Any]) -> Any:
             settings = peft.LoraConfig.from_peft_type(**{**config, "inference_mode": True})
     except (TypeError, ValueError, KeyError) as cause:
         hint = "tune the adapter again, or load it with the PEFT that wrote it"
-        raise EngineError(f"the adapter in {folder} has a config PEFT refuses: {cause}", code="bad_adapter", hint=hint) from cause
+        raise EngineError(
+            f"the adapter in {folder} has a config PEFT refuses: {cause}", code="bad_adapter", hint=hint
+        ) from cause
     settings.base_model_name_or_path = None
     return settings
 

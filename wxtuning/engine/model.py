@@ -74,12 +74,14 @@ def load_base(name: str, *, revision: str | None = None, device: str = "auto", d
 
 
 def choose_device(wanted: str) -> torch.device:
-    """`wanted`, or for "auto" CUDA, then MPS, then the CPU. Raises EngineError `bad_config` for one that is not here."""
+    """`wanted`, or for "auto" CUDA, then MPS, then the CPU. Raises EngineError `bad_config` for one not here."""
     if wanted == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "mps" if _has_mps() else "cpu")
     kind = wanted.partition(":")[0]
     if (kind == "cuda" and not torch.cuda.is_available()) or (kind == "mps" and not _has_mps()):
-        raise EngineError(f"this machine has no {kind} device", code="bad_config", hint="device='auto' takes what is here")
+        raise EngineError(
+            f"this machine has no {kind} device", code="bad_config", hint="device='auto' takes what is here"
+        )
     return torch.device(wanted)
 
 
@@ -188,7 +190,9 @@ def _translated(name: str) -> Iterator[None]:
         # safetensors raises its own class, which derives from Exception alone.
         if type(cause).__name__ != "SafetensorError":
             raise
-        raise EngineError(f"the weights of {name} are damaged: {cause}", code="bad_model", hint=_FOLDER_HOLDS) from cause
+        raise EngineError(
+            f"the weights of {name} are damaged: {cause}", code="bad_model", hint=_FOLDER_HOLDS
+        ) from cause
 
 
 def _not_loaded(name: str, cause: Exception) -> EngineError:
@@ -197,7 +201,9 @@ def _not_loaded(name: str, cause: Exception) -> EngineError:
         hint = "choose a model of a class that transformers has; code from a model folder is never run"
         return EngineError(f"{name} wants to run code of its own", code="unsupported_model", hint=hint)
     if "Unrecognized" in text or "model type" in str(cause):
-        return EngineError(f"{name} is no model that can be tuned: {text}", code="unsupported_model", hint=_LANGUAGE_MODEL)
+        return EngineError(
+            f"{name} is no model that can be tuned: {text}", code="unsupported_model", hint=_LANGUAGE_MODEL
+        )
     if isinstance(cause, OSError):
         hint = "check the name; set HF_TOKEN for a private model, HF_HUB_OFFLINE=0 to let it be fetched"
         return EngineError(f"{name} was not found: {text}", code="model_not_found", hint=hint)

@@ -50,7 +50,7 @@ class AdamW:
 
 
 def learning_rate(step: int, steps: int, *, highest: float, warmup_ratio: float) -> float:
-    """The rate of step `step` (from 1) of `steps`: up to `highest` over the warm-up, then down towards 0, both linear."""
+    """The rate of step `step` (from 1) of `steps`: up to `highest` in the warm-up, then down towards 0, both linear."""
     warmup = math.ceil(steps * warmup_ratio)
     if step <= warmup:
         return highest * step / warmup

@@ -28,7 +28,9 @@ def new_prompt(base: Base, config: TuneConfig) -> Adapter:
     )
 
 
-def read_prompt(folder: Path, base: Base, config: Mapping[str, Any], tensors: Mapping[str, torch.Tensor]) -> torch.Tensor:
+def read_prompt(
+    folder: Path, base: Base, config: Mapping[str, Any], tensors: Mapping[str, torch.Tensor]
+) -> torch.Tensor:
     """The soft prompt (tokens x width) of a PEFT folder. Raises EngineError: bad_adapter, wrong_base."""
     table = tensors.get(KEY)
     if table is None or table.ndim != 2:
@@ -97,7 +99,9 @@ def _random(base: Base, config: TuneConfig) -> torch.Tensor:
 def _from_text(base: Base, text: str, size: int) -> torch.Tensor:
     ids = base.tokens.plain(text)
     if not ids:
-        raise EngineError(f"init_text {text!r} has no tokens", code="bad_config", hint="give a text or init_method='random'")
+        raise EngineError(
+            f"init_text {text!r} has no tokens", code="bad_config", hint="give a text or init_method='random'"
+        )
     repeated = (ids * -(-size // len(ids)))[:size]
     with torch.no_grad():
         return base.embed(base.ids([repeated]))[0].float().clone()
@@ -105,7 +109,7 @@ def _from_text(base: Base, text: str, size: int) -> torch.Tensor:
 
 def _heads(base: Base) -> int:
     config = base.model.config
-    return int(getattr(config, "num_attention_heads", None) or getattr(config, "num_heads", 1))
+    return int(getattr(config, "num_attention_heads", 0) or getattr(config, "num_heads", 1))
 
 
 def _layers(base: Base) -> int:

@@ -29,7 +29,19 @@ _PASSED = (
     "DYLD_LIBRARY_PATH", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE",
     "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy", "XDG_CACHE_HOME",
 )  # fmt: skip
-_PASSED_FAMILIES = ("HF_", "CUDA_", "NVIDIA_", "OMP_", "MKL_", "OPENBLAS_", "KMP_", "TORCH_", "PYTORCH_", "NCCL_", "MALLOC_")
+_PASSED_FAMILIES = (
+    "HF_",
+    "CUDA_",
+    "NVIDIA_",
+    "OMP_",
+    "MKL_",
+    "OPENBLAS_",
+    "KMP_",
+    "TORCH_",
+    "PYTORCH_",
+    "NCCL_",
+    "MALLOC_",
+)
 
 
 def read_status(folder: Path) -> dict[str, Any]:
@@ -122,7 +134,15 @@ def held(folder: Path, *, attempts: int = 20) -> Iterator[bool]:
         yield True
 
 
-_QUEUED: dict[str, Any] = {"state": "queued", "stage": None, "step": 0, "steps": 0, "message": "", "code": "", "hint": ""}
+_QUEUED: dict[str, Any] = {
+    "state": "queued",
+    "stage": None,
+    "step": 0,
+    "steps": 0,
+    "message": "",
+    "code": "",
+    "hint": "",
+}
 _DIED = {
     "state": "failed",
     "code": "worker_died",
@@ -155,9 +175,7 @@ def _spawn(command: list[str], folder: Path, log: IO[bytes]) -> subprocess.Popen
 
 
 def _environment() -> dict[str, str]:
-    passed = {
-        name: value for name, value in os.environ.items() if name in _PASSED or name.startswith(_PASSED_FAMILIES)
-    }
+    passed = {name: value for name, value in os.environ.items() if name in _PASSED or name.startswith(_PASSED_FAMILIES)}
     package = str(Path(__file__).resolve().parents[2])
     passed["PYTHONPATH"] = os.pathsep.join(filter(None, [package, passed.get("PYTHONPATH", "")]))
     return passed

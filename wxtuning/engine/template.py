@@ -6,6 +6,6 @@ FIELD = "{{input}}"
 
 
 def render(verbalizer: str, input: str) -> str:
-    """The prompt: `input` in the place of {{input}}, taken literally. Spaces at its end go: the answer brings its own."""
+    """The prompt: `input` in the place of {{input}}, taken literally; spaces at its end go, an answer brings one."""
     before, _, after = verbalizer.partition(FIELD)
     return f"{before}{input}{after}".rstrip(" ")

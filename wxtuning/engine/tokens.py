@@ -36,7 +36,10 @@ class Tokens:
         """The ids of each answer as it follows its prompt, with the end token."""
         if not texts:
             return []
-        joined = [self._space + text if self._needs_space(prompt) else text for text, prompt in zip(texts, prompts, strict=True)]
+        joined = [
+            self._space + text if self._needs_space(prompt) else text
+            for text, prompt in zip(texts, prompts, strict=True)
+        ]
         rows: list[list[int]] = self.tokenizer(joined, add_special_tokens=False, verbose=False)["input_ids"]
         return [row + list(self.ends[:1]) for row in rows]
 
@@ -68,7 +71,10 @@ def _ends(tokenizer: Any, generation_config: Any) -> tuple[int, ...]:
 
 def _decoder_start(tokenizer: Any, generation_config: Any) -> int:
     names = ("decoder_start_token_id", "bos_token_id", "pad_token_id", "eos_token_id")
-    known = [getattr(generation_config, name, None) for name in names] + [tokenizer.bos_token_id, tokenizer.eos_token_id]
+    known = [getattr(generation_config, name, None) for name in names] + [
+        tokenizer.bos_token_id,
+        tokenizer.eos_token_id,
+    ]
     return int(next((token for token in known if isinstance(token, int)), 0))
 
 

@@ -21,9 +21,9 @@ from wxtuning.engine.data import Row, Rows, common_prefix, read_rows, slices, wi
 from wxtuning.engine.errors import EngineError, translate
 from wxtuning.engine.files import write_atomically
 from wxtuning.engine.forward import Forward, can_share
-from wxtuning.engine.lora import dropout_of, new_lora
+from wxtuning.engine.lora import dropping, new_lora
 from wxtuning.engine.metrics import Metrics, read_metrics
-from wxtuning.engine.model import Base, load_base
+from wxtuning.engine.model import load_base
 from wxtuning.engine.optimiser import AdamW, learning_rate
 from wxtuning.engine.prompt import new_prompt
 
@@ -170,7 +170,9 @@ class _Run:
         virtual = self.config.num_virtual_tokens if self.config.method == "prompt_tuning" else 0
         longest = virtual + max(row.length for row in [*self.train.rows, *(self.validation or self.train).rows])
         if not self.base.seq2seq and self.base.longest is not None and longest > self.base.longest:
-            text = f"the longest row has {longest} tokens with {virtual} virtual ones, the model takes {self.base.longest}"
+            text = (
+                f"the longest row has {longest} tokens with {virtual} virtual ones, the model takes {self.base.longest}"
+            )
             raise EngineError(text, code="too_long", hint="lower max_input_tokens or max_output_tokens")
 
     def _new_adapter(self) -> Adapter:
@@ -241,14 +243,11 @@ class _Run:
         count = sum(len(row.answer) for rows in window for row in rows)
         total = torch.zeros((), device=self.base.device)
         for part, rows in enumerate(window):
-            with dropout_of(self.config.seed, step, part, device=self.base.device, used=self._uses_dropout()):
+            with dropping(self.adapter, self.config.seed, step, part, device=self.base.device):
                 loss = self.forward.losses(rows).sum() / count
             loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
             total += loss.detach()
         return float(total)
-
-    def _uses_dropout(self) -> bool:
-        return self.config.method == "lora" and self.config.lora_dropout > 0
 
     def _rate(self, step: int) -> float:
         config = self.config
@@ -336,24 +335,26 @@ class _Run:
     def _warnings(self, first: float | None, last: float | None) -> Iterator[str]:
         for rows, name in ((self.train, TRAIN), (self.validation, VALIDATION)):
             if rows and rows.cut_prompts:
-                yield f"{rows.cut_prompts} of {len(rows)} inputs in {name} were cut to {self.config.max_input_tokens} tokens"
+                yield _were_cut(rows.cut_prompts, rows, "inputs", name, self.config.max_input_tokens)
             if rows and rows.cut_answers:
-                yield f"{rows.cut_answers} of {len(rows)} outputs in {name} were cut to {self.config.max_output_tokens} tokens"
+                yield _were_cut(rows.cut_answers, rows, "outputs", name, self.config.max_output_tokens)
         if self.base.tokens.end is None:
             yield "the tokenizer has no end token, so the model cannot learn where an answer ends"
         if first is not None and last is not None and last > 0.99 * first:
-            yield f"nothing was learned: the loss went from {first:.4f} to {last:.4f}; try another learning_rate, more epochs"
+            yield f"nothing was learned: the loss went from {first:.4f} to {last:.4f}; try another learning_rate"
+
+
+def _were_cut(count: int, rows: Rows, what: str, name: str, limit: int) -> str:
+    return f"{count} of {len(rows)} {what} in {name} were cut to {limit} tokens"
 
 
 def mean_loss(forward: Forward, rows: Sequence[Row], *, batch_size: int) -> float:
     """The loss of `rows` in nats per answer token, without gradients."""
     ordered = sorted(rows, key=lambda row: row.length)
-    total, count = 0.0, 0
     with torch.no_grad():
-        for start in range(0, len(ordered), batch_size):
-            losses = forward.losses(ordered[start : start + batch_size])
-            total, count = total + float(losses.double().sum() if losses.device.type != "mps" else losses.sum()), count + len(losses)
-    return total / count
+        starts = range(0, len(ordered), batch_size)
+        parts = [forward.losses(ordered[start : start + batch_size]).cpu() for start in starts]
+    return float(torch.cat(parts).double().mean())
 
 
 def _ends_of(curve: Sequence[Metric], steps_per_epoch: int) -> tuple[float | None, float | None]:
@@ -395,13 +396,14 @@ def _finished(folder: Path, digest: str) -> TuneResult | None:
 def _settings(config: TuneConfig) -> Iterator[None]:
     """Threads and deterministic kernels for the run; what the process had is put back."""
     threads, strict = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
-    fill = torch.utils.deterministic.fill_uninitialized_memory
+    deterministic: Any = torch.utils.deterministic  # its one switch is a property that type checkers do not see
+    fill = deterministic.fill_uninitialized_memory
     torch.set_num_threads(config.threads or threads)
     torch.use_deterministic_algorithms(True, warn_only=True)
-    torch.utils.deterministic.fill_uninitialized_memory = False  # it would write every new tensor once more
+    deterministic.fill_uninitialized_memory = False  # it would write every new tensor once more
     try:
         yield
     finally:
         torch.set_num_threads(threads)
         torch.use_deterministic_algorithms(strict)
-        torch.utils.deterministic.fill_uninitialized_memory = fill
+        deterministic.fill_uninitialized_memory = fill

@@ -114,7 +114,7 @@ def _report(reporter: Reporter, stop: Stop) -> int:
     try:
         reporter.begin()
         _tune(reporter, stop)
-    except Exception as cause:  # noqa: BLE001  # the one place where every fault becomes a status
+    except Exception as cause:  # the one place where every fault becomes a status
         logger.exception("failed")
         error = translate(cause)
         return _fail(reporter, error)

@@ -1,0 +1,398 @@
+"""Tuning and answers on this machine. The engine tunes in a child process; answers come from this process.
+
+A job is a folder `jobs/KEY` under the home folder, a deployment a folder `deployments/KEY`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlparse
+
+from wxtuning import engine, tiny
+from wxtuning.engine.errors import EngineError
+from wxtuning.engine.template import render
+from wxtuning.errors import AdapterError, DataError, MissingDependency, NotOffered
+from wxtuning.folder import home_folder, sha256_of, write_atomically
+from wxtuning.ports import Answer, Decoding, Limits, Range, TuningRequest
+from wxtuning.spec import DeploymentSpec, Method
+from wxtuning.status import DataRef, DeploymentRef, JobRef, JobState, JobStatus, Metric
+
+if TYPE_CHECKING:
+    from wxtuning.engine.generate import Generator
+
+POLL_SECONDS = 0.2
+LOG_BYTES = 20_000
+
+_STATES = {
+    "queued": JobState.QUEUED,
+    "running": JobState.RUNNING,
+    "completed": JobState.COMPLETED,
+    "failed": JobState.FAILED,
+    "canceled": JobState.CANCELED,
+}
+_SHARED = {
+    "num_epochs": Range(low=1, high=1000, default=8),
+    "batch_size": Range(low=1, high=1024, default=16),
+    "accumulate_steps": Range(low=1, high=1024, default=1),
+}
+# Measured on the embedded model; a wide range around them does as well.
+_BY_METHOD = {
+    "prompt_tuning": {
+        "learning_rate": Range(low=1e-6, high=5, default=0.1),
+        "num_virtual_tokens": Range(low=1, high=1000, default=20),
+    },
+    "lora": {
+        "learning_rate": Range(low=1e-6, high=5, default=0.005),
+        "r": Range(low=1, high=1024, default=8),
+        "lora_alpha": Range(low=1, high=4096, default=16),
+    },
+}
+
+
+class Local:
+    """This machine: PEFT adapters on the embedded base model, a model folder, or a Hugging Face model id.
+
+    Args:
+        home: Where jobs and deployments lie; None means WXTUNING_HOME or `~/.wxtuning`.
+    """
+
+    name = "local"
+
+    def __init__(self, home: str | Path | None = None) -> None:
+        self._home = home
+        self._loaded: dict[str, Generator] = {}
+
+    def limits(self, method: Method) -> Limits:
+        """What this machine takes; needs no torch to answer.
+
+        Raises:
+            MissingDependency: without the `local` extra.
+            NotOffered: if the model is a folder that holds none.
+        """
+        _require("torch", "transformers", "peft", "safetensors")
+        folder = _folder_of(method.model)
+        return Limits(
+            fingerprint=_fingerprint(folder) if folder else f"hub:{method.model}",
+            parameters={**_SHARED, **_BY_METHOD[method.method]},
+            context_tokens=_context(folder) if folder else None,
+            poll_seconds=POLL_SECONDS,
+        )
+
+    def count_tokens(self, method: Method, texts: Sequence[str]) -> tuple[int, ...]:
+        """Counts by the model's own tokenizer, without special tokens."""
+        folder = _folder_of(method.model)
+        if folder and (folder / "tokenizer.json").is_file():
+            from tokenizers import Tokenizer
+
+            tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+            encoded = tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
+            return tuple(len(row.ids) for row in encoded)
+        with _translated():
+            from transformers import AutoTokenizer
+
+            tokenizer = AutoTokenizer.from_pretrained(_path_of(method.model))
+            return tuple(len(ids) for ids in tokenizer(list(texts), add_special_tokens=False)["input_ids"])
+
+    def submit(self, request: TuningRequest, key: str) -> JobRef:
+        """Start a worker in the job's folder, or see to it that the one for this key goes on."""
+        folder = self._job_folder(key)
+        folder.mkdir(parents=True, exist_ok=True)
+        if not (folder / "config.json").is_file():
+            _take(request.train, folder / "train.jsonl")
+            if request.validation:
+                _take(request.validation, folder / "validation.jsonl")
+            # Written last: a folder with a config is a whole job.
+            write_atomically(folder / "config.json", _config(request.method).to_json().encode())
+        if not _STATES[engine.read_status(folder)["state"]] == JobState.COMPLETED:
+            with _translated():
+                engine.start(folder)
+        return JobRef(self.name, key)
+
+    def find(self, key: str) -> JobRef | None:
+        return JobRef(self.name, key) if (self._job_folder(key) / "config.json").is_file() else None
+
+    def status(self, job: JobRef) -> JobStatus:
+        told = engine.read_status(self._known(job))
+        return JobStatus(
+            state=_STATES.get(told["state"], JobState.RUNNING),
+            word=told["state"],
+            message=told.get("message") or "",
+            hint=told.get("hint") or "",
+            step=int(told.get("step") or 0),
+            steps=int(told.get("steps") or 0),
+            loss=told.get("loss"),
+            interrupted=told.get("code") == "worker_died",
+        )
+
+    def metrics(self, job: JobRef) -> tuple[Metric, ...]:
+        return tuple(_metric(point) for point in engine.read_metrics(self._known(job)))
+
+    def logs(self, job: JobRef) -> str:
+        log = self._known(job) / "log.txt"
+        return log.read_bytes()[-LOG_BYTES:].decode(errors="replace") if log.is_file() else ""
+
+    def cancel(self, job: JobRef) -> None:
+        engine.cancel(self._known(job))
+
+    def deploy(self, job: JobRef, deployment: DeploymentSpec, key: str) -> DeploymentRef:
+        """Copy the adapter into a folder of its own, which answers from now on, whatever happens to the job."""
+        folder = self._deployment_folder(key)
+        if not (folder / "deployment.json").is_file():
+            adapter = self._adapter_of(job)
+            shutil.copytree(adapter, folder / "adapter", dirs_exist_ok=True)
+            described = {
+                **deployment.model_dump(mode="json"),
+                "name": self._free_name(deployment.name),
+                "job": str(job),
+                "adapter_sha256": sha256_of(folder / "adapter" / "adapter_model.safetensors"),
+                **self._served(job),
+            }
+            write_atomically(folder / "deployment.json", json.dumps(described, indent=1).encode())
+        return DeploymentRef(self.name, f"deployment/{key}")
+
+    def preview(self, job: JobRef) -> DeploymentRef:
+        return DeploymentRef(self.name, f"job/{job.id}")
+
+    def base(self, method: Method, template: str) -> DeploymentRef:
+        return DeploymentRef(self.name, f"base/{json.dumps([method.model, template])}")
+
+    def find_deployment(self, key: str) -> DeploymentRef | None:
+        known = (self._deployment_folder(key) / "deployment.json").is_file()
+        return DeploymentRef(self.name, f"deployment/{key}") if known else None
+
+    def generate(self, ref: DeploymentRef, inputs: Sequence[str], decoding: Decoding) -> tuple[Answer, ...]:
+        with _translated():
+            generator, template = self._asked(ref)
+            prompts = [render(template, text) for text in inputs]
+            with _at_most(_threads(generator.base)):
+                answers = generator.generate(prompts, **_drawn(decoding))
+        return tuple(
+            Answer(text=a.text, tokens=a.tokens, input_tokens=a.input_tokens, stop_reason=a.stop_reason)
+            for a in answers
+        )  # fmt: skip
+
+    def stream(self, ref: DeploymentRef, text: str, decoding: Decoding) -> Iterator[str]:
+        with _translated():
+            generator, template = self._asked(ref)
+            yield from generator.stream(render(template, text), **_drawn(decoding))
+
+    def losses(self, ref: DeploymentRef, pairs: Sequence[tuple[str, str]]) -> tuple[tuple[float, int], ...]:
+        with _translated():
+            generator, template = self._asked(ref)
+            with _at_most(_threads(generator.base)):
+                return tuple(generator.losses([(render(template, text), answer) for text, answer in pairs]))
+
+    def delete(self, ref: DeploymentRef) -> None:
+        kind, _, key = ref.id.partition("/")
+        if kind == "deployment":
+            shutil.rmtree(self._deployment_folder(key), ignore_errors=True)
+            self._loaded.pop(ref.id, None)
+
+    def folder(self, ref: JobRef | DeploymentRef) -> Path:
+        """Where a job or a deployment lies on this machine."""
+        if isinstance(ref, JobRef):
+            return self._job_folder(ref.id)
+        return self._deployment_folder(ref.id.partition("/")[2])
+
+    def _asked(self, ref: DeploymentRef) -> tuple[Generator, str]:
+        kind, _, rest = ref.id.partition("/")
+        if kind == "base":
+            model, template = json.loads(rest)
+            return self._base(_path_of(model)), template
+        if kind == "job":
+            job = JobRef(self.name, rest)
+            return self._tuned(ref.id, self._adapter_of(job), self._served(job))
+        folder = self._deployment_folder(rest)
+        served = _described(folder)
+        if sha256_of(folder / "adapter" / "adapter_model.safetensors") != served["adapter_sha256"]:
+            raise AdapterError(
+                f"the adapter in {folder} is not the one that was deployed", backend=self.name, hint="Deploy it again."
+            )
+        return self._tuned(ref.id, folder / "adapter", served)
+
+    def _tuned(self, name: str, adapter: Path, served: dict[str, str]) -> tuple[Generator, str]:
+        if name not in self._loaded:
+            self._loaded[name] = self._base(_path_of(served["model"])).with_adapter(adapter)
+        return self._loaded[name], served["template"]
+
+    def _base(self, model: str) -> Generator:
+        _require("torch", "transformers", "peft", "safetensors")
+        if model not in self._loaded:
+            self._loaded[model] = engine.Generator.load(model)
+        return self._loaded[model]
+
+    def _adapter_of(self, job: JobRef) -> Path:
+        adapter = self._known(job) / "adapter"
+        if not (adapter / "adapter_model.safetensors").is_file():
+            raise AdapterError(f"job {job} has no adapter yet", backend=self.name, hint="Wait until it is completed.")
+        return adapter
+
+    def _served(self, job: JobRef) -> dict[str, str]:
+        config = json.loads((self._known(job) / "config.json").read_text(encoding="utf-8"))
+        model = tiny.MODEL_ID if config["model"] == str(tiny.model_folder()) else config["model"]
+        return {"model": model, "template": config["verbalizer"]}
+
+    def _known(self, job: JobRef) -> Path:
+        folder = self._job_folder(job.id)
+        if not (folder / "config.json").is_file():
+            raise AdapterError(
+                f"there is no job {job} under {folder.parent}", backend=self.name, hint="`wxtuning runs` lists what is."
+            )
+        return folder
+
+    def _free_name(self, name: str) -> str:
+        taken = {_described(file.parent)["name"] for file in self._root().glob("deployments/*/deployment.json")}
+        names = [name, *(f"{name} ({number})" for number in range(2, len(taken) + 3))]
+        return next(free for free in names if free not in taken)
+
+    def _root(self) -> Path:
+        return home_folder(self._home)
+
+    def _job_folder(self, key: str) -> Path:
+        return self._root() / "jobs" / _plain(key)
+
+    def _deployment_folder(self, key: str) -> Path:
+        return self._root() / "deployments" / _plain(key)
+
+
+def _plain(key: str) -> str:
+    if not key or key.startswith(".") or set(key) & set("/\\\0"):
+        raise AdapterError(f"{key!r} is no key of this machine", backend="local", hint="`wxtuning runs` lists them.")
+    return key
+
+
+def _require(*packages: str) -> None:
+    missing = [package for package in packages if find_spec(package) is None]
+    if missing:
+        raise MissingDependency(
+            f"tuning on this machine needs {', '.join(missing)}", backend="local", hint="pip install 'wxtuning[local]'"
+        )
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except EngineError as cause:
+        raise AdapterError(str(cause), backend="local", hint=cause.hint) from cause
+    except OSError as cause:
+        raise AdapterError(f"the model cannot be read: {cause}", backend="local", hint=_MODELS) from cause
+
+
+_MODELS = "Name wxtuning/tiny, a folder with config.json and model.safetensors, or a Hugging Face model id."
+
+
+def _path_of(model: str) -> str:
+    return str(_folder_of(model) or model)
+
+
+def _folder_of(model: str) -> Path | None:
+    """The model's folder, or None for an id on the hub."""
+    if model == tiny.MODEL_ID:
+        return tiny.model_folder()
+    folder = Path(model).expanduser()
+    if folder.is_dir() and not (folder / "config.json").is_file():
+        raise NotOffered(f"the folder {model} holds no model: no config.json", backend="local", hint=_MODELS)
+    if not folder.exists() and (folder.is_absolute() or model.count("/") > 1 or model.startswith(".")):
+        raise NotOffered(f"there is no model folder {model}", backend="local", hint=_MODELS)
+    return folder.absolute() if folder.is_dir() else None
+
+
+def _context(folder: Path) -> int | None:
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    found = config.get("max_position_embeddings") or config.get("n_positions")
+    return found if isinstance(found, int) else None
+
+
+WHOLE_FILE_BYTES = 64 * 2**20
+
+
+def _fingerprint(folder: Path) -> str:
+    """Identifies the weights: all bytes of small files, size and both ends of large ones."""
+    digest = hashlib.sha256()
+    for file in sorted([folder / "config.json", *folder.glob("*.safetensors"), *folder.glob("tokenizer.json")]):
+        if file.is_file():
+            digest.update(f"{file.name} {file.stat().st_size}\n".encode())
+            digest.update(_identifying(file))
+    return digest.hexdigest()
+
+
+def _identifying(file: Path) -> bytes:
+    if file.stat().st_size <= WHOLE_FILE_BYTES:
+        return bytes.fromhex(sha256_of(file))
+    with file.open("rb") as content:
+        head = content.read(2**20)
+        content.seek(-(2**20), 2)
+        return head + content.read()
+
+
+def _take(data: DataRef, file: Path) -> None:
+    shutil.copyfile(unquote(urlparse(data.uri).path), file)
+    if sha256_of(file) != data.sha256:
+        raise DataError(f"{data.uri} changed after it was checked", hint="Run the same line again.")
+
+
+WIDE = 512
+"""From this hidden size on, a second thread is worth what it costs; below, waiting for it costs more, and far more on
+a machine that is busy otherwise."""
+
+
+def _threads(model: str) -> int | None:
+    folder = _folder_of(model)
+    if folder is None:
+        return None
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    width = config.get("hidden_size") or config.get("d_model") or config.get("n_embd") or WIDE
+    return 1 if width < WIDE else None
+
+
+@contextmanager
+def _at_most(threads: int | None) -> Iterator[None]:
+    """Hold torch to so many threads inside the block."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads or before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _config(method: Method) -> engine.TuneConfig:
+    values = method.model_dump(exclude={"model"}, exclude_none=True)
+    if "target_modules" in values:
+        values["target_modules"] = tuple(values["target_modules"])
+    return engine.TuneConfig(model=_path_of(method.model), threads=_threads(method.model), **values)
+
+
+def _described(folder: Path) -> dict[str, Any]:
+    try:
+        found: dict[str, Any] = json.loads((folder / "deployment.json").read_text(encoding="utf-8"))
+    except FileNotFoundError as cause:
+        raise AdapterError(
+            f"there is no deployment {folder.name}", backend="local", hint="It may have been deleted; deploy it again."
+        ) from cause
+    return found
+
+
+def _drawn(decoding: Decoding) -> dict[str, Any]:
+    return {
+        "max_new_tokens": decoding.max_new_tokens,
+        "temperature": decoding.temperature,
+        "top_p": decoding.top_p,
+        "stop": decoding.stop,
+        "seed": decoding.seed,
+    }
+
+
+def _metric(point: dict[str, Any]) -> Metric:
+    names = ("loss", "validation_loss", "learning_rate", "tokens")
+    return Metric(step=point["step"], epoch=point["epoch"], **{name: point.get(name) for name in names})

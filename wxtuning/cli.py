@@ -1,0 +1,173 @@
+"""The command line: `wxtuning demo`, `wxtuning runs`, `wxtuning show RUN`. Prints; knows only public names."""
+
+from __future__ import annotations
+
+import json
+import sys
+from contextlib import nullcontext
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from wxtuning import curve
+from wxtuning.adapters.local import Local
+from wxtuning.errors import WxTuningError
+from wxtuning.events import Event
+from wxtuning.experiment import TuningExperiment
+from wxtuning.job import TuningRun, attach, runs
+from wxtuning.progress import ProgressBar, is_watched
+from wxtuning.runner import Listener, ignore
+from wxtuning.spec import LoRA, Method, PromptTuning
+from wxtuning.tables import Table
+from wxtuning.tiny import INSTRUCTION, demonstration_file
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
+
+TRAIN, VALIDATION, HELD_OUT = 150, 50, 200
+"""Rows of the demonstration data: to tune on, to watch the loss on, to score."""
+
+
+class MethodName(StrEnum):
+    PROMPT_TUNING = "prompt_tuning"
+    LORA = "lora"
+
+
+class Init(StrEnum):
+    TEXT = "text"
+    RANDOM = "random"
+
+
+@app.command()
+def demo(
+    method: Annotated[MethodName, typer.Option(help="How to tune.")] = MethodName.PROMPT_TUNING,
+    init: Annotated[Init, typer.Option(help="Where the soft prompt starts.")] = Init.RANDOM,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same adapter.")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
+) -> None:
+    """Run the whole chain on the embedded base model and the shipped customer comments."""
+    experiment = demonstration(method, init, seed)
+    if as_json:
+        typer.echo(json.dumps(_summary(experiment.run(progress=False))))
+        return
+    typer.echo(f"{experiment.plan()}\n")
+    typer.echo(f"Tuning; interrupted, `wxtuning demo --seed {seed}` goes on where it stopped.\n")
+    with ProgressBar() if is_watched() else nullcontext(ignore) as bar:
+        steps = _Steps(bar)
+        run = experiment.run(listen=steps)
+    _show(run)
+    _where(run, repeated=steps.worked)
+
+
+def demonstration(method: MethodName, init: Init, seed: int) -> TuningExperiment:
+    """The experiment behind `wxtuning demo`."""
+    return (
+        TuningExperiment("demo", task="classification", labels=("satisfied", "unsatisfied"))
+        .load(demonstration_file())
+        .clean()
+        .to_jsonl(input="comment", output="satisfaction", validation=VALIDATION)
+        .tune(_method(method, init, seed))
+        .evaluate(holdout=HELD_OUT, instruction=INSTRUCTION)
+        .deploy("demo")
+    )
+
+
+def _method(method: MethodName, init: Init, seed: int) -> Method:
+    if method is MethodName.LORA:
+        return LoRA(seed=seed)
+    if init is Init.TEXT:
+        return PromptTuning(init_text=INSTRUCTION, seed=seed)
+    return PromptTuning(seed=seed)
+
+
+class _Steps:
+    """Passes events on to a progress bar and remembers whether anything was still to do."""
+
+    def __init__(self, bar: Listener) -> None:
+        self._bar = bar
+        self.worked = False
+
+    def __call__(self, event: Event) -> None:
+        self.worked = self.worked or getattr(event, "repeated", False)
+        self._bar(event)
+
+
+def _summary(run: TuningRun) -> dict[str, object]:
+    plan = run.plan
+    adapter = _adapter(run) / "adapter_model.safetensors"
+    return {
+        "scores": run.scores,
+        "loss": [metric.loss for metric in run.metrics if metric.loss is not None],
+        "examples": plan.train.rows,
+        "held_out": plan.test.rows if plan.test else 0,
+        "adapter_bytes": adapter.stat().st_size,
+        "seconds": round(run.seconds, 3),
+        "run": run.key,
+    }
+
+
+def _adapter(run: TuningRun) -> Path:
+    return Local().folder(run.job) / "adapter"
+
+
+def _show(run: TuningRun) -> None:
+    typer.echo(f"Loss by epoch\n{curve.as_text(run.metrics)}\n")
+    if found := run.comparison:
+        typer.echo(f"{found.table()}\n\n{found.before_and_after()}\n")
+
+
+def _where(run: TuningRun, *, repeated: bool) -> None:
+    rows = (
+        ("run", run.key, str(run.folder)),
+        ("adapter (PEFT)", f"{_summary(run)['adapter_bytes']:,} bytes", str(_adapter(run))),
+        ("loss curve", "PNG", str(run.plot())),
+        ("deployment", run.deployment.name, f"wxtuning.attach({run.key!r}).result().deployment.generate(…)"),
+    )
+    typer.echo(Table(title="Where everything lies", columns=("what", "", "where"), rows=rows).text(width=140))
+    done = "done in" if repeated else "this run was finished before, nothing was repeated; it took"
+    typer.echo(f"\n{done} {run.seconds:.1f} s")
+
+
+@app.command(name="runs")
+def list_runs(as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list.")] = False) -> None:
+    """List the runs of this machine, the newest first."""
+    rows = [(run.key, run.state, run.plan.spec.task, run.plan.spec.method.method, _scores(run)) for run in runs()]
+    if as_json:
+        typer.echo(json.dumps([{"run": row[0], "state": row[1], "scores": run.scores} for row, run in zip(rows, runs(), strict=True)]))  # fmt: skip
+        return
+    table = Table(
+        title="Runs", columns=("run", "state", "task", "method", "base / instruction / tuned"), rows=tuple(rows)
+    )
+    typer.echo(str(table) if rows else "no runs yet; `wxtuning demo` makes one")
+
+
+def _scores(run: TuningRun) -> str:
+    return " / ".join(f"{score:.3f}" for score in run.scores.values()) or "-"
+
+
+@app.command()
+def show(
+    run: Annotated[str, typer.Argument(help="A run's key or its job's id, as `wxtuning runs` lists them.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Show a run: its plan, its data, its loss curve and its scores."""
+    found = attach(run).so_far
+    if as_json:
+        typer.echo(json.dumps(_summary(found)))
+        return
+    typer.echo(f"{found.plan}\n\n{found.report}")
+
+
+def main() -> None:
+    """Run the command line; an error of ours is a message and exit code 1, Ctrl-C is 130."""
+    try:
+        app(prog_name="wxtuning", standalone_mode=False)
+    except WxTuningError as error:
+        print(f"wxtuning: {error}", file=sys.stderr)
+        raise SystemExit(1) from None
+    except KeyboardInterrupt:
+        print("wxtuning: left; the job goes on. `wxtuning runs` lists it, the same line continues.", file=sys.stderr)
+        raise SystemExit(130) from None
+    except typer.Exit as leaving:
+        raise SystemExit(leaving.exit_code) from None

@@ -1,0 +1,60 @@
+"""A tuned model that answers, in the user's own terms: plain inputs in, plain texts or labels out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import overload
+
+from wxtuning.ports import Answer, Decoding, Deployer
+from wxtuning.status import DeploymentRef
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deployment:
+    """Where the tuned model answers.
+
+    `max_new_tokens` is the limit it was tuned with. `words` maps each label to what the model writes for it; an answer
+    that is one of the words is given back as its label.
+    """
+
+    name: str
+    ref: DeploymentRef
+    max_new_tokens: int
+    words: Mapping[str, str]
+    deployer: Deployer = field(repr=False)
+
+    @overload
+    def generate(self, text: str, **decoding: float | int | tuple[str, ...] | None) -> str: ...
+
+    @overload
+    def generate(self, text: Sequence[str], **decoding: float | int | tuple[str, ...] | None) -> list[str]: ...
+
+    def generate(self, text: str | Sequence[str], **decoding: float | int | tuple[str, ...] | None) -> str | list[str]:
+        """Answer one input with a text, or many, in batches, with a list in their order.
+
+        Args:
+            text: Bare inputs; they are rendered with the template the model was tuned with.
+            decoding: `max_new_tokens`, `temperature` (0: greedy), `top_p`, `stop` (a tuple), `seed`.
+        """
+        if isinstance(text, str):
+            return self._label(self.answers([text], **decoding)[0].text)
+        return [self._label(answer.text) for answer in self.answers(text, **decoding)]
+
+    def answers(self, texts: Sequence[str], **decoding: float | int | tuple[str, ...] | None) -> tuple[Answer, ...]:
+        """The answers as the model wrote them, with token counts and the reason each one ended."""
+        return self.deployer.generate(self.ref, texts, self._decoding(decoding))
+
+    def stream(self, text: str, **decoding: float | int | tuple[str, ...] | None) -> Iterator[str]:
+        """The answer to one input in pieces, as the model writes them."""
+        return self.deployer.stream(self.ref, text, self._decoding(decoding))
+
+    def delete(self) -> None:
+        """Remove the deployment; the run and its adapter stay."""
+        self.deployer.delete(self.ref)
+
+    def _decoding(self, given: Mapping[str, object]) -> Decoding:
+        return Decoding(**{"max_new_tokens": self.max_new_tokens, **given})  # type: ignore[arg-type]
+
+    def _label(self, answer: str) -> str:
+        return {word: label for label, word in self.words.items()}.get(answer.strip(), answer)

@@ -1,0 +1,219 @@
+"""A submitted run and what it leaves: `TuningJob` while it works, `TuningRun` when it is done; both can be found again."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from wxtuning import curve, registry, runner
+from wxtuning.compare import Comparison
+from wxtuning.deployment import Deployment
+from wxtuning.errors import JobError, WxTuningError
+from wxtuning.folder import home_folder
+from wxtuning.journal import Journal, RunRecord
+from wxtuning.plan import Plan
+from wxtuning.registry import Backend
+from wxtuning.report import Report
+from wxtuning.runner import Listener, Run, adrive, drive, ignore
+from wxtuning.status import JobRef, JobState, JobStatus, Metric
+
+
+@dataclass(frozen=True)
+class TuningRun:
+    """A finished run: its report, scores, loss curve and deployment. `folder` holds the files behind them."""
+
+    _run: Run
+
+    @property
+    def key(self) -> str:
+        return self._run.key
+
+    @property
+    def folder(self) -> Path:
+        return self._run.folder
+
+    @property
+    def plan(self) -> Plan:
+        return self._run.plan
+
+    @property
+    def job(self) -> JobRef:
+        """The tuning job behind this run.
+
+        Raises:
+            JobError: if none was submitted yet.
+        """
+        if found := self._run.job:
+            return found
+        raise JobError(f"run {self.key} has no job yet", job=self.key, hint="Run the experiment.")
+
+    @property
+    def state(self) -> str:
+        """The last step that is done, `planned` before the first."""
+        record = self._run.journal.run(self.key)
+        done = [entry.step for entry in record.steps if entry.finished_at] if record else []
+        return f"{done[-1]} done" if done else "planned"
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        """The loss curve so far, point by point; empty before a job was submitted."""
+        return self._run.tuner.metrics(self._run.job) if self._run.job else ()
+
+    @property
+    def loss(self) -> Any:
+        """The loss curve as a pandas DataFrame: step, epoch, loss, validation_loss, learning_rate, tokens."""
+        return registry.frame([asdict(metric) for metric in self.metrics])
+
+    @property
+    def comparison(self) -> Comparison | None:
+        """Tuned against untuned, or None if no evaluation was asked for."""
+        return self._run.comparison()
+
+    @property
+    def scores(self) -> dict[str, float]:
+        """The headline score of `base`, `instruction` and `tuned`; empty without an evaluation."""
+        found = self.comparison
+        return found.scores() if found else {}
+
+    @property
+    def report(self) -> Report:
+        return Report(plan=self.plan, metrics=self.metrics, comparison=self.comparison)
+
+    @property
+    def seconds(self) -> float:
+        """The seconds that the finished steps took, when they were done."""
+        record = self._run.journal.run(self.key)
+        return sum(entry.seconds or 0.0 for entry in record.steps) if record else 0.0
+
+    @property
+    def deployment(self) -> Deployment:
+        """The deployment of this run.
+
+        Raises:
+            WxTuningError: if none was asked for.
+        """
+        ref, asked = self._run.deployment, self.plan.spec.deployment
+        if ref is None or asked is None:
+            raise WxTuningError(f"run {self.key} has no deployment", hint="Say .deploy(name) in the experiment.")
+        return Deployment(
+            name=asked.name,
+            ref=ref,
+            max_new_tokens=self.plan.spec.method.max_output_tokens or 128,
+            words=self.plan.words,
+            deployer=self._run.deployer,
+        )
+
+    def plot(self, file: str | Path | None = None) -> Path:
+        """Save the loss curve as a PNG, in the run's folder unless a file is named; returns where."""
+        return curve.save_png(self.metrics, Path(file or self.folder / "loss.png"), title=self.plan.spec.name)
+
+    def __str__(self) -> str:
+        return str(self.report)
+
+    def _repr_html_(self) -> str:
+        return self.report._repr_html_()
+
+
+@dataclass(frozen=True)
+class TuningJob:
+    """A run whose job was accepted. `await job` or `job.result()` finishes the chain."""
+
+    _run: Run
+
+    @property
+    def id(self) -> str:
+        """Finds the run again from any process: `wxtuning.attach(id)`."""
+        return str(self._run.job or self._run.key)
+
+    @property
+    def status(self) -> JobStatus:
+        return self._run.tuner.status(JobRef.parse(self.id))
+
+    @property
+    def state(self) -> JobState:
+        return self.status.state
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        return self._run.tuner.metrics(JobRef.parse(self.id))
+
+    @property
+    def logs(self) -> str:
+        return self._run.tuner.logs(JobRef.parse(self.id))
+
+    @property
+    def so_far(self) -> TuningRun:
+        """What the run has to show already, finished or not."""
+        return TuningRun(self._run)
+
+    def cancel(self) -> None:
+        """Ask the job to stop; it keeps its last checkpoint."""
+        self._run.tuner.cancel(JobRef.parse(self.id))
+
+    def result(self, *, listen: Listener = ignore, sleep: Callable[[float], None] = time.sleep) -> TuningRun:
+        """Wait for the job and finish the chain: evaluation and deployment.
+
+        Raises:
+            JobFailed, JobCanceled, WaitTimeout: as the job went.
+        """
+        return TuningRun(drive(runner.finished(self._run), listen=listen, sleep=sleep))
+
+    wait = result
+
+    def __await__(self) -> Generator[Any, None, TuningRun]:
+        return self._awaited().__await__()
+
+    async def _awaited(self) -> TuningRun:
+        return TuningRun(await adrive(runner.finished(self._run)))
+
+    def __repr__(self) -> str:
+        return f"TuningJob({self.id!r})"
+
+
+def attach(id: str, *, on: Backend | None = None) -> TuningJob:
+    """Come back to a run by its job's id (`local:…`) or its own key, from any process.
+
+    Args:
+        id: As shown by `job.id` or `wxtuning runs`.
+        on: The backend, if it needs more than its default settings.
+
+    Raises:
+        WxTuningError: if the journal knows no such run.
+    """
+    return TuningJob(_known_run(id, on))
+
+
+def runs() -> tuple[TuningRun, ...]:
+    """Every run the journal knows, the newest first."""
+    return tuple(TuningRun(_run_of(record, None)) for record in _journal().runs())
+
+
+def _known_run(id: str, on: Backend | None) -> Run:
+    records = _journal().runs()
+    found = next((r for r in records if id in (r.key, r.value("submit"))), None)
+    if found is None:
+        known = ", ".join(record.key for record in records[:5]) or "none"
+        raise WxTuningError(
+            f"there is no run {id!r}; the newest are: {known}", hint="`wxtuning runs` lists all of them."
+        )
+    return _run_of(found, on)
+
+
+def _run_of(record: RunRecord, on: Backend | None) -> Run:
+    plan = Plan.from_json(record.plan)
+    backend = on or registry.backend(plan.backend)
+    return Run(
+        plan=plan,
+        folder=home_folder() / "runs" / record.key,
+        journal=_journal(),
+        tuner=backend,
+        deployer=backend,
+        evaluator=registry.evaluator(plan.spec.task, plan.words),
+    )
+
+
+def _journal() -> Journal:
+    return Journal(home_folder() / "journal.db")

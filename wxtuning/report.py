@@ -1,0 +1,41 @@
+"""What a run has to show: the data, the loss curve, tuned against untuned. Renders; knows no adapters."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from wxtuning import curve
+from wxtuning.compare import Comparison
+from wxtuning.plan import Plan
+from wxtuning.status import Metric
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """A run's report; a notebook shows it as tables and a picture, `print` as text."""
+
+    plan: Plan
+    metrics: tuple[Metric, ...]
+    comparison: Comparison | None
+
+    def __str__(self) -> str:
+        return "\n\n".join(
+            part for part in (self.plan.report.table().text(), self.curve_text(), *self._scores()) if part
+        )
+
+    def curve_text(self) -> str:
+        chart = curve.as_text(self.metrics)
+        return f"Loss, {len(self.metrics)} points\n{chart}" if chart else ""
+
+    def _scores(self) -> tuple[str, ...]:
+        if not self.comparison:
+            return ()
+        found = self.comparison
+        confusion = (found.confusion_table("tuned").text(),) if found.headline == "accuracy" else ()
+        return (found.table().text(), *confusion, found.before_and_after().text())
+
+    def _repr_html_(self) -> str:
+        parts = [self.plan.report.table().html(), curve.as_svg(self.metrics)]
+        if self.comparison:
+            parts += [self.comparison.table().html(), self.comparison.before_and_after().html()]
+        return "".join(f"<div style='margin:1em 0'>{part}</div>" for part in parts if part)

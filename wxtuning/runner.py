@@ -1,0 +1,281 @@
+"""The chain of a planned run, and the only two places that sleep: `drive` and `adrive`.
+
+Every step is in the journal before it starts and when it is done; a chain started again repeats no finished step.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Callable, Generator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TypeVar, cast
+
+from wxtuning import registry, steps
+from wxtuning.compare import Comparison
+from wxtuning.errors import NotOffered
+from wxtuning.events import Event, Pause, StepFinished, StepStarted
+from wxtuning.folder import locked, sha256_of, write_atomically
+from wxtuning.journal import Journal
+from wxtuning.plan import Plan
+from wxtuning.planner import Prepared
+from wxtuning.ports import Decoding, Deployer, Evaluator, Tuner, TuningRequest
+from wxtuning.records import Record
+from wxtuning.status import DataRef, DeploymentRef, JobRef
+
+Result = TypeVar("Result")
+Chain = Generator[Event, None, Result]
+Listener = Callable[[Event], None]
+
+
+def ignore(event: Event) -> None:
+    """A listener that does nothing."""
+
+
+def drive(chain: Chain[Result], *, listen: Listener = ignore, sleep: Callable[[float], None] = time.sleep) -> Result:
+    """Run a chain to its end in this thread; `listen` gets every event, `sleep` every pause in seconds."""
+    while True:
+        try:
+            event = next(chain)
+        except StopIteration as end:
+            return cast(Result, end.value)
+        listen(event)
+        if isinstance(event, Pause):
+            sleep(event.seconds)
+
+
+async def adrive(chain: Chain[Result], *, listen: Listener = ignore) -> Result:
+    """Run a chain to its end without blocking the event loop: it advances in a worker thread, pauses are awaited."""
+    while True:
+        event, result = await asyncio.to_thread(_advance, chain)
+        if event is None:
+            return cast(Result, result)
+        listen(event)
+        if isinstance(event, Pause):
+            await asyncio.sleep(event.seconds)
+
+
+def _advance(chain: Chain[Result]) -> tuple[Event | None, Result | None]:
+    # StopIteration cannot cross a future, so the end travels as a value.
+    try:
+        return next(chain), None
+    except StopIteration as end:
+        return None, end.value
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """A planned run and everything it needs to go on, also in another process, from its folder alone."""
+
+    plan: Plan
+    folder: Path
+    journal: Journal
+    tuner: Tuner
+    deployer: Deployer
+    evaluator: Evaluator
+    clock: Callable[[], float] = field(default=time.monotonic, repr=False)
+
+    @property
+    def key(self) -> str:
+        return self.plan.key
+
+    def done(self, step: str) -> object | None:
+        """What a finished step returned, or None."""
+        record = self.journal.run(self.key)
+        return record.value(step) if record else None
+
+    @property
+    def job(self) -> JobRef | None:
+        """The tuning job, once it was accepted."""
+        found = self.done("submit")
+        return JobRef.parse(str(found)) if found else None
+
+    @property
+    def deployment(self) -> DeploymentRef | None:
+        """The deployment, once it was made."""
+        found = self.done("deploy")
+        return DeploymentRef(*str(found).split(":", 1)) if found else None
+
+    def comparison(self) -> Comparison | None:
+        """The comparison, once it was made."""
+        file = self.folder / "comparison.json"
+        return _comparisons().validate_json(file.read_bytes()) if file.is_file() else None  # type: ignore[no-any-return]
+
+    def test_rows(self) -> tuple[Record, ...]:
+        """The held-out rows, read back from the run's folder."""
+        label_of = {word: label for label, word in self.plan.words.items()}
+        lines = (self.folder / "test.jsonl").read_text(encoding="utf-8").split("\n")[:-1]
+        rows = [json.loads(line) for line in lines]
+        return tuple(
+            Record(number=number, input=row["input"], output=row["output"], label=label_of.get(row["output"], row["output"]))
+            for number, row in enumerate(rows, start=1)
+        )  # fmt: skip
+
+
+def begun(prepared: Prepared, *, home: Path, tuner: Tuner, deployer: Deployer, evaluator: Evaluator | None) -> Run:
+    """Write a prepared run down, its lines and its plan; finds it unchanged if it is known."""
+    plan = prepared.plan
+    folder = home / "runs" / plan.key
+    journal = Journal(home / "journal.db")
+    run = Run(
+        plan=plan,
+        folder=folder,
+        journal=journal,
+        tuner=tuner,
+        deployer=deployer,
+        evaluator=evaluator or registry.evaluator(plan.spec.task, plan.words),
+    )
+    parts = {"train": prepared.train, "validation": prepared.validation, "test": prepared.test}
+    for name, rows in parts.items():
+        if rows and not _is_written(folder / f"{name}.jsonl", plan, name):
+            steps.write(rows, folder / f"{name}.jsonl")
+    write_atomically(folder / "plan.json", plan.to_json().encode())
+    journal.begin(plan.key, plan.spec.name, plan.to_json())
+    return run
+
+
+def _is_written(file: Path, plan: Plan, name: str) -> bool:
+    return file.is_file() and sha256_of(file) == getattr(plan, name).sha256
+
+
+def submitted(run: Run) -> Chain[JobRef]:
+    """The chain up to the job's acceptance."""
+    with locked(run.folder):
+        return (yield from _submit(run))
+
+
+def finished(run: Run) -> Chain[Run]:
+    """The whole chain: submit, wait, evaluate, deploy. Returns the run, which then knows its results."""
+    with locked(run.folder):
+        job = yield from _submit(run)
+        yield from _wait(run, job)
+        if run.plan.spec.evaluation:
+            yield from _evaluate(run, job)
+        if run.plan.spec.deployment:
+            yield from _deploy(run, job)
+    return run
+
+
+def _once(run: Run, step: str, act: Callable[[], Chain[object]]) -> Chain[object]:
+    """Do a step that the journal does not know as done; return what it returned, now or then."""
+    yield StepStarted(step)
+    known = run.done(step)
+    if known is None:
+        run.journal.start(run.key, step)
+        known = yield from act()
+        run.journal.finish(run.key, step, known)
+        yield StepFinished(step=step, text=str(known))
+    else:
+        yield StepFinished(step=step, text=str(known), repeated=False)
+    return known
+
+
+def _submit(run: Run) -> Chain[JobRef]:
+    def act() -> Chain[object]:
+        return str(steps.submit(run.tuner, _request(run), run.plan.job_key))
+        yield  # a step without events
+
+    return JobRef.parse(str((yield from _once(run, "submit", act))))
+
+
+def _request(run: Run) -> TuningRequest:
+    spec = run.plan.spec
+    return TuningRequest(
+        name=spec.name,
+        method=spec.method,
+        train=_data(run, "train"),
+        validation=_data(run, "validation") if run.plan.validation else None,
+        description=spec.description,
+        tags=(*spec.tags, run.key),
+    )
+
+
+def _data(run: Run, name: str) -> DataRef:
+    file = run.folder / f"{name}.jsonl"
+    split = getattr(run.plan, name)
+    return DataRef(uri=file.as_uri(), sha256=split.sha256, rows=split.rows, size_bytes=file.stat().st_size)
+
+
+def _wait(run: Run, job: JobRef) -> Chain[None]:
+    def act() -> Chain[object]:
+        if run.tuner.status(job).interrupted:
+            # The same key is the same job: it goes on from its checkpoint.
+            steps.submit(run.tuner, _request(run), run.plan.job_key)
+        policy = run.plan.spec.wait
+        status = yield from steps.wait(run.tuner, job, policy, poll_seconds=run.plan.poll_seconds, clock=run.clock)
+        write_atomically(run.folder / "loss.json", json.dumps([asdict(m) for m in run.tuner.metrics(job)]).encode())
+        return status.word
+
+    yield from _once(run, "tune", act)
+
+
+def _evaluate(run: Run, job: JobRef) -> Chain[None]:
+    def act() -> Chain[object]:
+        method = run.plan.spec.method
+        ways = {
+            "base": run.deployer.base(method, method.verbalizer),
+            "instruction": run.deployer.base(method, f"{_literal(run.plan.instruction)} {method.verbalizer}"),
+            "tuned": _tuned(run, job),
+        }
+        evaluation = run.plan.spec.evaluation
+        assert evaluation is not None
+        found = yield from _compared(
+            steps.evaluate(
+                run.deployer, run.evaluator, run.test_rows(), ways, decoding=_decoding(run), evaluation=evaluation
+            )
+        )
+        write_atomically(run.folder / "comparison.json", _comparisons().dump_json(found, indent=1))
+        return found.scores()
+
+    yield from _once(run, "evaluate", act)
+
+
+def _literal(instruction: str) -> str:
+    # The template's own field is the only one that is filled.
+    return instruction.replace("{{input}}", "{ {input} }")
+
+
+def _compared(events: object) -> Chain[Comparison]:
+    found: Comparison | None = None
+    for event in cast("Generator[Event | Comparison, None, None]", events):
+        if isinstance(event, Comparison):
+            found = event
+        else:
+            yield event
+    return cast(Comparison, found)
+
+
+def _tuned(run: Run, job: JobRef) -> DeploymentRef:
+    try:
+        return run.deployer.preview(job)
+    except NotOffered:
+        if not run.plan.spec.deployment:
+            raise
+        return steps.deploy(run.deployer, job, run.plan.spec.deployment, run.key)
+
+
+LEAST_ANSWER_TOKENS = 16
+"""Room for an answer in a comparison, also where labels are shorter: a long answer that merely begins with the label
+must not be cut into a right one."""
+
+
+def _decoding(run: Run) -> Decoding:
+    return Decoding(max_new_tokens=max(run.plan.spec.method.max_output_tokens or 0, LEAST_ANSWER_TOKENS))
+
+
+def _deploy(run: Run, job: JobRef) -> Chain[None]:
+    def act() -> Chain[object]:
+        deployment = run.plan.spec.deployment
+        assert deployment is not None
+        return str(steps.deploy(run.deployer, job, deployment, run.key))
+        yield  # a step without events
+
+    yield from _once(run, "deploy", act)
+
+
+def _comparisons():  # type: ignore[no-untyped-def]
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(Comparison)

@@ -1,0 +1,185 @@
+"""The steps of the chain, one plain public function each. The one that waits asks for pauses and never sleeps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from pathlib import Path
+
+from wxtuning import compare
+from wxtuning.compare import Column, Comparison
+from wxtuning.errors import JobCanceled, JobFailed, LeakageError, NotOffered, Unavailable, WaitTimeout
+from wxtuning.events import Event, Pause, Progress
+from wxtuning.folder import write_atomically
+from wxtuning.metrics import confusion, perplexity
+from wxtuning.ports import Decoding, Deployer, Evaluator, Source, Tuner, TuningRequest
+from wxtuning.records import Record, convert, jsonl
+from wxtuning.spec import DeploymentSpec, Evaluation, WaitPolicy
+from wxtuning.status import DataRef, DeploymentRef, JobRef, JobState, JobStatus
+
+__all__ = ["convert", "deploy", "evaluate", "fence", "load", "submit", "wait", "write"]
+
+LOG_LINES = 12
+
+
+def load(source: Source, limit: int | None = None) -> tuple[Mapping[str, object], ...]:
+    """The rows of a source, at most `limit` of them.
+
+    Raises:
+        DataError: if the source cannot be read.
+    """
+    return tuple(islice(source.rows(), limit))
+
+
+def write(records: Sequence[Record], file: Path) -> DataRef:
+    """Write records as JSON Lines, in one step, and say what the file holds."""
+    from hashlib import sha256
+
+    content = jsonl(records)
+    write_atomically(file, content)
+    return DataRef(uri=file.as_uri(), sha256=sha256(content).hexdigest(), rows=len(records), size_bytes=len(content))
+
+
+def fence(train: Iterable[Record], test: Iterable[Record]) -> None:
+    """Make sure that nothing to be scored was trained on.
+
+    Raises:
+        LeakageError: if an input stands on both sides, white space and case aside.
+    """
+    trained = {record.fence for record in train}
+    leaked = [record.number for record in test if record.fence in trained]
+    if leaked:
+        raise LeakageError(
+            f"{len(leaked)} rows to be scored were trained on: rows {', '.join(map(str, leaked[:8]))}",
+            hint="Score other rows: a model that has seen the answers proves nothing.",
+        )
+
+
+def submit(tuner: Tuner, request: TuningRequest, key: str) -> JobRef:
+    """Start the job, or find the one that was started with this key."""
+    return tuner.submit(request, key)
+
+
+def wait(
+    tuner: Tuner, job: JobRef, policy: WaitPolicy, *, poll_seconds: float, clock: Callable[[], float]
+) -> Generator[Event, None, JobStatus]:
+    """Watch a job to its end; returns its last status.
+
+    Args:
+        tuner: Where the job is.
+        job: Which one.
+        policy: How often to look and how long to wait.
+        poll_seconds: The pause between two looks if the policy names none.
+        clock: Monotonic seconds.
+
+    Raises:
+        JobFailed, JobCanceled: when the job ended so.
+        WaitTimeout: when the time is over; the job goes on.
+    """
+    every = policy.every_seconds or poll_seconds
+    deadline = clock() + policy.timeout_seconds
+    pause = every
+    while True:
+        status = _look(tuner, job)
+        if status and status.state.final:
+            return _ended(tuner, job, status)
+        if clock() >= deadline:
+            raise WaitTimeout(
+                f"job {job} still runs after {policy.timeout_seconds:g} s", job=str(job), hint=_attach(job)
+            )
+        if status:
+            yield Progress(step="tune", done=status.step, total=status.steps, text=_loss(status))
+        # A backend that does not answer is asked less and less often, up to once a minute.
+        pause = every if status else min(2 * pause, 60.0)
+        yield Pause(min(pause, max(0.0, deadline - clock())))
+
+
+def _look(tuner: Tuner, job: JobRef) -> JobStatus | None:
+    try:
+        return tuner.status(job)
+    except Unavailable:
+        return None
+
+
+def _ended(tuner: Tuner, job: JobRef, status: JobStatus) -> JobStatus:
+    if status.state is JobState.FAILED:
+        lines = tuner.logs(job).splitlines()[-LOG_LINES:]
+        message = "\n".join([f"job {job} failed: {status.message}", *(f"  | {line}" for line in lines)])
+        hint = "Run the same line again: it goes on from its last checkpoint." if status.interrupted else status.hint
+        raise JobFailed(message, job=str(job), hint=hint)
+    if status.state is JobState.CANCELED:
+        raise JobCanceled(f"job {job} was cancelled", job=str(job), hint="Change the experiment's name to start anew.")
+    return status
+
+
+def _attach(job: JobRef) -> str:
+    return f"Come back to it with wxtuning.attach({str(job)!r})."
+
+
+def _loss(status: JobStatus) -> str:
+    return "" if status.loss is None else f"loss {status.loss:.3f}"
+
+
+def evaluate(
+    deployer: Deployer,
+    evaluator: Evaluator,
+    rows: Sequence[Record],
+    ways: Mapping[str, DeploymentRef],
+    *,
+    decoding: Decoding,
+    evaluation: Evaluation,
+) -> Iterator[Event | Comparison]:
+    """Ask every way for every row and compare; yields progress and, last, the comparison.
+
+    Args:
+        deployer: Who answers.
+        evaluator: Who judges.
+        rows: The held-out rows.
+        ways: Column names and whom to ask, the tuned model last. All are asked with the same decoding.
+        decoding: How answers are drawn.
+        evaluation: Seed and size of the resampling.
+    """
+    columns = []
+    for number, (name, ref) in enumerate(ways.items()):
+        yield Progress(step="evaluate", done=number, total=len(ways), text=name)
+        columns.append(_column(name, ref, deployer, evaluator, rows, decoding))
+    found = compare.differences(columns, evaluator.headline, samples=evaluation.bootstrap_samples, seed=evaluation.seed)
+    yield Comparison(
+        headline=evaluator.headline,
+        inputs=tuple(row.input for row in rows),
+        references=tuple(row.label for row in rows),
+        columns=tuple(columns),
+        differences=found,
+        warnings=tuple(compare.warnings(columns, found)),
+    )
+
+
+def _column(
+    name: str, ref: DeploymentRef, deployer: Deployer, evaluator: Evaluator, rows: Sequence[Record], decoding: Decoding
+) -> Column:
+    answers = tuple(answer.text for answer in deployer.generate(ref, [row.input for row in rows], decoding))
+    read = tuple(map(evaluator.read, answers))
+    references = tuple(row.label for row in rows)
+    scores = {**evaluator.score(read, references), **_perplexity(ref, deployer, rows)}
+    labelled = evaluator.headline == "accuracy"
+    return Column(
+        name=name,
+        answers=answers,
+        read=read,
+        scores=scores,
+        each=evaluator.each(read, references),
+        confusion=confusion(read, references) if labelled else {},
+    )
+
+
+def _perplexity(ref: DeploymentRef, deployer: Deployer, rows: Sequence[Record]) -> dict[str, float]:
+    try:
+        losses = deployer.losses(ref, [(row.input, row.output) for row in rows])
+    except NotOffered:
+        return {}
+    return {"perplexity": perplexity([loss for loss, _ in losses], [count for _, count in losses])}
+
+
+def deploy(deployer: Deployer, job: JobRef, deployment: DeploymentSpec, key: str) -> DeploymentRef:
+    """Make the tuned model answer under its name, once for each key."""
+    return deployer.deploy(job, deployment, key)
