@@ -132,13 +132,12 @@ def _where(run: TuningRun, *, repeated: bool) -> None:
 @app.command(name="runs")
 def list_runs(as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list.")] = False) -> None:
     """List the runs of this machine, the newest first."""
-    rows = [(run.key, run.state, run.plan.spec.task, run.plan.spec.method.method, _scores(run)) for run in runs()]
+    found = runs()
     if as_json:
-        typer.echo(json.dumps([{"run": row[0], "state": row[1], "scores": run.scores} for row, run in zip(rows, runs(), strict=True)]))  # fmt: skip
+        typer.echo(json.dumps([{"run": run.key, "state": run.state, "scores": run.scores} for run in found]))
         return
-    table = Table(
-        title="Runs", columns=("run", "state", "task", "method", "base / instruction / tuned"), rows=tuple(rows)
-    )
+    rows = tuple((run.key, run.state, run.plan.spec.task, run.plan.spec.method.method, _scores(run)) for run in found)
+    table = Table(title="Runs", columns=("run", "state", "task", "method", "base / instruction / tuned"), rows=rows)
     typer.echo(str(table) if rows else "no runs yet; `wxtuning demo` makes one")
 
 

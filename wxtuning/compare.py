@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from wxtuning.metrics import Difference, mcnemar, paired_bootstrap, sign_flip
-from wxtuning.tables import Table, shortened
+from wxtuning.tables import Cell, Table, shortened
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,17 +44,22 @@ class Comparison:
     def table(self) -> Table:
         names = tuple(column.name for column in self.columns)
         metrics = tuple(self.columns[0].scores)
-        rows = tuple((metric, *(column.scores.get(metric) for column in self.columns)) for metric in metrics)
+        rows = tuple(map(self._score_row, metrics))
         notes = (*map(_in_words, self.differences), *self.warnings)
         return Table(
             title=f"Scores on {len(self.inputs)} held-out rows", columns=("score", *names), rows=rows, notes=notes
         )
 
+    def _score_row(self, metric: str) -> tuple[Cell, ...]:
+        return metric, *(column.scores.get(metric) for column in self.columns)
+
     def confusion_table(self, name: str) -> Table:
         """Which reference (row) was answered by what (column)."""
         counts = self.column(name).confusion
         heads = tuple(sorted({answer for row in counts.values() for answer in row}))
-        rows = tuple((reference, *(row.get(head, 0) for head in heads)) for reference, row in sorted(counts.items()))
+        rows: tuple[tuple[Cell, ...], ...] = tuple(
+            (reference, *(row.get(head, 0) for head in heads)) for reference, row in sorted(counts.items())
+        )
         return Table(title=f"Confusion, {name}: expected down, answered across", columns=("", *heads), rows=rows)
 
     def before_and_after(self, count: int = 5) -> Table:
@@ -63,9 +68,14 @@ class Comparison:
         total = len(self.inputs)
         chosen = sorted({number * total // count for number in range(count)})
         rows = tuple(
-            (shortened(self.inputs[row], 60), self.references[row], shortened(base.answers[row], 40), shortened(tuned.answers[row], 40))
+            (
+                shortened(self.inputs[row], 60),
+                self.references[row],
+                shortened(base.answers[row], 40),
+                shortened(tuned.answers[row], 40),
+            )
             for row in chosen
-        )  # fmt: skip
+        )
         return Table(title="Before and after", columns=("input", "expected", "untuned", "tuned"), rows=rows)
 
 
@@ -99,7 +109,7 @@ def warnings(columns: Sequence[Column], found: Sequence[Difference]) -> Iterator
 
 
 def _in_words(difference: Difference) -> str:
-    return (
-        f"{difference.column} − {difference.against}: {difference.metric} {difference.mean:+.3f} "
-        f"(95 % interval {difference.low:+.3f} to {difference.high:+.3f}; {difference.test}, p = {difference.p_value:.2g})"
-    )
+    interval = f"95 % interval {difference.low:+.3f} to {difference.high:+.3f}"
+    test = f"{difference.test}, p = {difference.p_value:.2g}"
+    gain = f"{difference.metric} {difference.mean:+.3f}"
+    return f"{difference.column} minus {difference.against}: {gain} ({interval}; {test})"

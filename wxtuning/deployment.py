@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import overload
+from typing import Any, overload
 
 from wxtuning.ports import Answer, Decoding, Deployer
 from wxtuning.status import DeploymentRef
@@ -25,12 +25,12 @@ class Deployment:
     deployer: Deployer = field(repr=False)
 
     @overload
-    def generate(self, text: str, **decoding: float | int | tuple[str, ...] | None) -> str: ...
+    def generate(self, text: str, **decoding: Any) -> str: ...
 
     @overload
-    def generate(self, text: Sequence[str], **decoding: float | int | tuple[str, ...] | None) -> list[str]: ...
+    def generate(self, text: list[str] | tuple[str, ...], **decoding: Any) -> list[str]: ...
 
-    def generate(self, text: str | Sequence[str], **decoding: float | int | tuple[str, ...] | None) -> str | list[str]:
+    def generate(self, text: str | Sequence[str], **decoding: Any) -> str | list[str]:
         """Answer one input with a text, or many, in batches, with a list in their order.
 
         Args:
@@ -41,11 +41,11 @@ class Deployment:
             return self._label(self.answers([text], **decoding)[0].text)
         return [self._label(answer.text) for answer in self.answers(text, **decoding)]
 
-    def answers(self, texts: Sequence[str], **decoding: float | int | tuple[str, ...] | None) -> tuple[Answer, ...]:
+    def answers(self, texts: Sequence[str], **decoding: Any) -> tuple[Answer, ...]:
         """The answers as the model wrote them, with token counts and the reason each one ended."""
         return self.deployer.generate(self.ref, texts, self._decoding(decoding))
 
-    def stream(self, text: str, **decoding: float | int | tuple[str, ...] | None) -> Iterator[str]:
+    def stream(self, text: str, **decoding: Any) -> Iterator[str]:
         """The answer to one input in pieces, as the model writes them."""
         return self.deployer.stream(self.ref, text, self._decoding(decoding))
 
@@ -53,8 +53,8 @@ class Deployment:
         """Remove the deployment; the run and its adapter stay."""
         self.deployer.delete(self.ref)
 
-    def _decoding(self, given: Mapping[str, object]) -> Decoding:
-        return Decoding(**{"max_new_tokens": self.max_new_tokens, **given})  # type: ignore[arg-type]
+    def _decoding(self, given: Mapping[str, Any]) -> Decoding:
+        return Decoding(**{"max_new_tokens": self.max_new_tokens, **given})
 
     def _label(self, answer: str) -> str:
         return {word: label for label, word in self.words.items()}.get(answer.strip(), answer)

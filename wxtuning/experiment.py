@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from typing import Concatenate, ParamSpec, TypeVar, cast
+from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 from wxtuning import planner, registry, runner
 from wxtuning.folder import home_folder
@@ -75,23 +75,23 @@ class TuningExperiment:
         """
         return self._with(limit=limit)._set(_source=source)
 
-    def clean(self, cleaning: Cleaning | None = None, **steps: object) -> TuningExperiment:
+    def clean(self, cleaning: Cleaning | None = None, **steps: Any) -> TuningExperiment:
         """Strip white space, drop empty rows and exact duplicates; see `Cleaning` for the steps."""
         return self._with(cleaning=cleaning or Cleaning(**steps))
 
-    def to_jsonl(self, mapping: Mapping | None = None, **columns: object) -> TuningExperiment:
+    def to_jsonl(self, mapping: Mapping | None = None, **columns: Any) -> TuningExperiment:
         """Say which columns become input and output; see `Mapping`."""
         return self._with(mapping=mapping or Mapping(**columns))
 
-    def tune(self, method: Method | None = None, **parameters: object) -> TuningExperiment:
+    def tune(self, method: Method | None = None, **parameters: Any) -> TuningExperiment:
         """Say how to tune: `PromptTuning(...)`, `LoRA(...)`, or the parameters of prompt tuning as keywords."""
-        return self._with(method=method or PromptTuning(**parameters))  # type: ignore[arg-type]
+        return self._with(method=method or PromptTuning(**parameters))
 
     def wait(self, *, every: float | None = None, timeout: float = 6 * 3600.0) -> TuningExperiment:
         """Say how often to look at the job and how long to wait, in seconds."""
         return self._with(wait=WaitPolicy(every_seconds=every, timeout_seconds=timeout))
 
-    def evaluate(self, evaluation: Evaluation | None = None, **how: object) -> TuningExperiment:
+    def evaluate(self, evaluation: Evaluation | None = None, **how: Any) -> TuningExperiment:
         """Compare tuned and untuned answers on rows held out of training; see `Evaluation`."""
         return self._with(evaluation=evaluation or Evaluation(**how))
 

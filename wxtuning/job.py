@@ -1,4 +1,4 @@
-"""A submitted run and what it leaves: `TuningJob` while it works, `TuningRun` when it is done; both can be found again."""
+"""A run from outside: `TuningJob` while it works, `TuningRun` when it is done; both can be found again."""
 
 from __future__ import annotations
 

@@ -19,7 +19,12 @@ from wxtuning.errors import JournalError
 VERSION = 1
 
 _TABLES = """
-CREATE TABLE IF NOT EXISTS runs (key TEXT PRIMARY KEY, name TEXT NOT NULL, plan TEXT NOT NULL, created_at TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS runs (
+    key TEXT PRIMARY KEY,
+    name TEXT NOT NULL,
+    plan TEXT NOT NULL,
+    created_at TEXT NOT NULL
+);
 CREATE TABLE IF NOT EXISTS steps (
     run TEXT NOT NULL REFERENCES runs (key),
     step TEXT NOT NULL,

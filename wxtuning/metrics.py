@@ -31,7 +31,7 @@ def _bare(text: str) -> str:
 
 def accuracy(outputs: Sequence[str], references: Sequence[str]) -> float:
     """Share of outputs equal to their reference, 0 to 1."""
-    return sum(map(str.__eq__, outputs, references)) / len(references)
+    return sum(output == reference for output, reference in zip(outputs, references, strict=True)) / len(references)
 
 
 def macro_f1(outputs: Sequence[str], references: Sequence[str], labels: Sequence[str]) -> float:
@@ -63,7 +63,7 @@ def rouge_l(output: str, reference: str) -> float:
     Evaluation of Summaries", without stemming)."""
     ours, theirs = _words(output), _words(reference)
     common = _longest_common_subsequence(ours, theirs)
-    return 2 * common / (len(ours) + len(theirs)) if common else 0.0
+    return 2.0 * common / (len(ours) + len(theirs)) if common else 0.0
 
 
 def _words(text: str) -> list[str]:
@@ -112,7 +112,7 @@ def mcnemar(first: Sequence[float], second: Sequence[float]) -> float:
     only_second = sum(b > a for a, b in zip(first, second, strict=True))
     disagreements = only_first + only_second
     tail = sum(math.comb(disagreements, k) for k in range(min(only_first, only_second) + 1))
-    return min(1.0, 2 * tail / 2**disagreements)
+    return min(1.0, 2 * tail / (1 << disagreements))
 
 
 def paired_bootstrap(

@@ -6,11 +6,15 @@ import hashlib
 import json
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from wxtuning.folder import slug
 from wxtuning.records import DataReport
 from wxtuning.spec import ExperimentSpec
 from wxtuning.tables import Table, shortened
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -113,8 +117,12 @@ class Plan:
             ("work", f"{self.optimizer_steps} optimiser steps"),
             ("compared with", f"untuned; untuned with “{shortened(self.instruction, 70)}”" if self.test else "nothing"),
             ("deployment", self.spec.deployment.name if self.spec.deployment else "none"),
-            *((f"row {number}", f"{shortened(text, 70)} → {shortened(answer, 30)}") for number, (text, answer) in enumerate(self.samples, 1)),
+            *self._sample_rows(),
         )  # fmt: skip
+
+    def _sample_rows(self) -> tuple[tuple[str, str], ...]:
+        shown = (f"{shortened(text, 70)} → {shortened(answer, 30)}" for text, answer in self.samples)
+        return tuple((f"row {number}", sample) for number, sample in enumerate(shown, start=1))
 
     def _split(self) -> str:
         parts = [("train", self.train), ("validation", self.validation), ("held out", self.test)]
@@ -136,7 +144,7 @@ def _digest(parts: object) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _adapter():  # type: ignore[no-untyped-def]
+def _adapter() -> TypeAdapter[Plan]:
     from pydantic import TypeAdapter
 
     return TypeAdapter(Plan)

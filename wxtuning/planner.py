@@ -237,7 +237,8 @@ def _cut(what: str, rows: tuple[int, ...], limit: int) -> list[str]:
 def _label_warnings(
     labels: Sequence[str], counts: dict[str, int], init_text: str | None, spec: ExperimentSpec
 ) -> list[str]:
-    found = [f"the initialisation text does not name the label {label!r}" for label in labels if init_text and label not in init_text]  # fmt: skip
+    unnamed = [label for label in labels if init_text and label not in init_text]
+    found = [f"the initialisation text does not name the label {label!r}" for label in unnamed]
     if len(labels) > MOST_LABELS:
         found.append(f"{len(labels)} labels; prompt tuning is known to do badly above about {MOST_LABELS}")
     if counts and max(counts.values()) > 10 * max(1, min(counts.values())):

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Generator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from wxtuning import registry, steps
 from wxtuning.compare import Comparison
@@ -24,6 +24,9 @@ from wxtuning.planner import Prepared
 from wxtuning.ports import Decoding, Deployer, Evaluator, Tuner, TuningRequest
 from wxtuning.records import Record
 from wxtuning.status import DataRef, DeploymentRef, JobRef
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
 
 Result = TypeVar("Result")
 Chain = Generator[Event, None, Result]
@@ -101,17 +104,19 @@ class Run:
     def comparison(self) -> Comparison | None:
         """The comparison, once it was made."""
         file = self.folder / "comparison.json"
-        return _comparisons().validate_json(file.read_bytes()) if file.is_file() else None  # type: ignore[no-any-return]
+        return _comparisons().validate_json(file.read_bytes()) if file.is_file() else None
 
     def test_rows(self) -> tuple[Record, ...]:
         """The held-out rows, read back from the run's folder."""
         label_of = {word: label for label, word in self.plan.words.items()}
         lines = (self.folder / "test.jsonl").read_text(encoding="utf-8").split("\n")[:-1]
         rows = [json.loads(line) for line in lines]
-        return tuple(
-            Record(number=number, input=row["input"], output=row["output"], label=label_of.get(row["output"], row["output"]))
-            for number, row in enumerate(rows, start=1)
-        )  # fmt: skip
+        return tuple(_record(number, row, label_of) for number, row in enumerate(rows, start=1))
+
+
+def _record(number: int, row: dict[str, str], label_of: dict[str, str]) -> Record:
+    label = label_of.get(row["output"], row["output"])
+    return Record(number=number, input=row["input"], output=row["output"], label=label)
 
 
 def begun(prepared: Prepared, *, home: Path, tuner: Tuner, deployer: Deployer, evaluator: Evaluator | None) -> Run:
@@ -275,7 +280,7 @@ def _deploy(run: Run, job: JobRef) -> Chain[None]:
     yield from _once(run, "deploy", act)
 
 
-def _comparisons():  # type: ignore[no-untyped-def]
+def _comparisons() -> TypeAdapter[Comparison]:
     from pydantic import TypeAdapter
 
     return TypeAdapter(Comparison)

@@ -6,9 +6,10 @@ Whatever stands in a cell is shown as text: no markup, control character or HTML
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
+
+Cell = str | int | float | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,7 +18,7 @@ class Table:
 
     title: str
     columns: tuple[str, ...]
-    rows: tuple[tuple[str | int | float | None, ...], ...]
+    rows: tuple[tuple[Cell, ...], ...]
     notes: tuple[str, ...] = ()
 
     def text(self, width: int = 100) -> str:
@@ -49,7 +50,7 @@ class Table:
         caption = f"<caption style='text-align:left'><b>{escape(self.title)}</b></caption>"
         return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{notes}"
 
-    def _html_cell(self, cell: str | int | float | None, index: int) -> str:
+    def _html_cell(self, cell: Cell, index: int) -> str:
         side = "right" if self._is_numeric(index) else "left"
         return f"<td style='text-align:{side}'>{escape(shown(cell))}</td>"
 
@@ -60,7 +61,7 @@ class Table:
     _repr_html_ = html
 
 
-def shown(cell: str | int | float | None) -> str:
+def shown(cell: Cell) -> str:
     """A cell's text: numbers with sensible digits, None as a dash, control characters as escapes."""
     if cell is None:
         return "-"
@@ -85,8 +86,3 @@ def _inert_character(character: str) -> str:
 def shortened(text: str, limit: int) -> str:
     """At most `limit` characters of the text, an ellipsis in place of the rest."""
     return text if len(text) <= limit else f"{text[: limit - 1].rstrip()}…"
-
-
-def side_by_side(names: Sequence[str], values: Sequence[object]) -> tuple[tuple[str, str], ...]:
-    """Rows of a two-column table from names and values."""
-    return tuple((name, str(value)) for name, value in zip(names, values, strict=True))

@@ -110,7 +110,7 @@ class Local:
                 _take(request.validation, folder / "validation.jsonl")
             # Written last: a folder with a config is a whole job.
             write_atomically(folder / "config.json", _config(request.method).to_json().encode())
-        if not _STATES[engine.read_status(folder)["state"]] == JobState.COMPLETED:
+        if _STATES[engine.read_status(folder)["state"]] != JobState.COMPLETED:
             with _translated():
                 engine.start(folder)
         return JobRef(self.name, key)

@@ -91,6 +91,13 @@ def slices(items: Sequence[int], size: int) -> list[list[int]]:
     return [list(items[start : start + size]) for start in range(0, len(items), size)]
 
 
+def split_long(rows: Sequence[Row], *, most: int | None) -> list[list[Row]]:
+    """`rows` in parts of at most `most` tokens with their padding, at least one row each; None leaves them whole."""
+    longest = max(row.length for row in rows)
+    size = len(rows) if most is None else max(1, most // longest)
+    return [list(rows[start : start + size]) for start in range(0, len(rows), size)]
+
+
 def common_prefix(rows: Sequence[Row]) -> int:
     """How many tokens all prompts share at their start; at least one token of each prompt is left over."""
     prompts = [row.prompt for row in rows]

@@ -17,7 +17,7 @@ import torch
 from wxtuning.engine.adapter import Adapter, save_adapter
 from wxtuning.engine.checkpoint import Progress, load_checkpoint, save_checkpoint
 from wxtuning.engine.config import TuneConfig
-from wxtuning.engine.data import Row, Rows, common_prefix, read_rows, slices, windows
+from wxtuning.engine.data import Row, Rows, common_prefix, read_rows, slices, split_long, windows
 from wxtuning.engine.errors import EngineError, translate
 from wxtuning.engine.files import write_atomically
 from wxtuning.engine.forward import Forward, can_share
@@ -65,6 +65,10 @@ class TuneResult:
     dtype: str
     digest: str
     warnings: tuple[str, ...] = ()
+
+
+# Tokens that a CPU computes at once: more only costs memory there, its matrix products are no faster (measured).
+_MOST_ON_CPU = 768
 
 
 def _ignore(_metric: Metric) -> None: ...
@@ -236,7 +240,9 @@ class _Run:
         rows = self.train.rows
         lengths = [row.length for row in rows]
         chosen = windows(lengths, size=self.window, seed=self.config.seed, epoch=epoch)[place]
-        return [[rows[number] for number in part] for part in slices(chosen, self.config.batch_size)]
+        batches = [[rows[number] for number in part] for part in slices(chosen, self.config.batch_size)]
+        most = _MOST_ON_CPU if self.base.device.type == "cpu" else None
+        return [part for batch in batches for part in split_long(batch, most=most)]
 
     def _gradients(self, window: Sequence[Sequence[Row]], step: int) -> float:
         """Add up the gradients of the loss per answer token over the whole window; returns that loss."""

@@ -10,12 +10,9 @@ from pathlib import Path
 from wxtuning.tiny import INSTRUCTION
 from wxtuning.tiny.corpus import task_examples
 from wxtuning.tiny.demonstration import demonstration_rows
-from wxtuning.tiny.probe import Probe
+from wxtuning.tiny.probe import Pair, Probe, rendered
 from wxtuning.tiny.tasks import TASKS
 from wxtuning.tiny.words import HELD_OUT_WORLD, LABEL_PAIRS, TRAINING_WORLD
-
-Pair = tuple[str, str]
-"""A comment and its answer."""
 
 SEEDS = (0, 1, 2)
 DEMONSTRATION_TRAIN_ROWS = 150
@@ -82,18 +79,13 @@ def _ability(probe: Probe, task: str, count: int) -> float:
 
 def untuned(probe: Probe, pairs: Sequence[Pair], instruction: str = "") -> float:
     """Exact match of the base alone, on the bare input or after an instruction."""
-    return exact_match(probe.answers([f"{instruction} {bare(text)}".lstrip() for text, _ in pairs]), pairs)
+    return exact_match(probe.answers([f"{instruction} {rendered(text)}".lstrip() for text, _ in pairs]), pairs)
 
 
 def tuned(probe: Probe, train: Sequence[Pair], test: Sequence[Pair], *, seed: int = 0, epochs: int = 8) -> float:
     """Exact match on `test` after prompt tuning on `train` with the recommended defaults and a random start."""
-    prompt = probe.tune([(bare(text), f" {label}") for text, label in train], seed=seed, epochs=epochs)
-    return exact_match(probe.answers([bare(text) for text, _ in test], prompt), test)
-
-
-def bare(text: str) -> str:
-    """The prompt form of tuning and serving."""
-    return f"Input: {text} Output:"
+    made = probe.tune(train, seed=seed, epochs=epochs)
+    return exact_match(probe.answers([rendered(text) for text, _ in test], made), test)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -173,8 +165,8 @@ def mapped(probe: Probe, train: Sequence[Pair], test: Sequence[Pair]) -> float:
     to_base = {own: base for base, own in OWN_LABELS.items()}
     own_train = [(text, OWN_LABELS[label]) for text, label in train]
     own_test = [(text, OWN_LABELS[label]) for text, label in test]
-    prompt = probe.tune([(bare(text), f" {to_base[label]}") for text, label in own_train], seed=0, epochs=8)
-    answers = probe.answers([bare(text) for text, _ in own_test], prompt)
+    made = probe.tune([(text, to_base[label]) for text, label in own_train], seed=0, epochs=8)
+    answers = probe.answers([rendered(text) for text, _ in own_test], made)
     return exact_match([OWN_LABELS.get(answer.strip(), answer) for answer in answers], own_test)
 
 

@@ -1,0 +1,313 @@
+"""The builder, the plan and the chain, with a backend in memory."""
+
+from __future__ import annotations
+
+import asyncio
+import pickle
+from dataclasses import replace
+
+import datasets
+import pandas as pd
+import pytest
+
+import wxtuning as wx
+from wxtuning import runner, steps
+from wxtuning.errors import LeakageError
+from wxtuning.ports import Limits, Range
+from wxtuning.records import Record
+from wxtuning.status import JobRef, JobState, JobStatus
+from wxtuning.testing import FakeBackend, FakeClock
+
+
+def good(kind, text):
+    return text.rsplit(" ", 1)[-1] if kind != "base" else "no idea"
+
+
+@pytest.fixture
+def backend():
+    return FakeBackend(answer=good)
+
+
+@pytest.fixture
+def experiment(rows, backend):
+    return (
+        wx.TuningExperiment("colours", task="classification")
+        .load(rows)
+        .clean()
+        .to_jsonl(input="text", output="colour")
+        .tune(num_epochs=2)
+        .wait(every=0.001)
+        .evaluate(holdout=0.25)
+        .deploy("colours-v1")
+        .on(backend)
+    )
+
+
+def problems_of(experiment):
+    with pytest.raises(wx.PlanError) as caught:
+        experiment.plan()
+    return "\n".join(caught.value.problems)
+
+
+def test_a_verb_returns_a_new_experiment_and_leaves_the_old_one_alone(experiment):
+    other = experiment.tune(num_epochs=5)
+    assert (experiment.spec.method.num_epochs, other.spec.method.num_epochs) == (2, 5)
+
+
+def test_the_order_of_verbs_does_not_matter(rows, backend, experiment):
+    turned = (
+        wx.TuningExperiment("colours", task="classification")
+        .deploy("colours-v1")
+        .on(backend)
+        .evaluate(holdout=0.25)
+        .tune(num_epochs=2)
+        .to_jsonl(input="text", output="colour")
+        .clean()
+        .load(rows)
+    )
+    assert turned.plan().digest == experiment.plan().digest
+
+
+def test_the_way_of_waiting_does_not_change_the_run(experiment):
+    assert experiment.wait(every=9).plan().key == experiment.plan().key
+
+
+def test_another_evaluation_is_another_run_of_the_same_job(experiment):
+    first, second = experiment.plan(), experiment.evaluate(holdout=0.25, instruction="Name the colour.").plan()
+    assert first.key != second.key
+    assert first.job_key == second.job_key
+
+
+def test_every_kind_of_rows_gives_the_same_plan(rows, tmp_path, experiment):
+    file = tmp_path / "rows.jsonl"
+    pd.DataFrame(rows).to_json(file, orient="records", lines=True)
+    sources = [file, pd.DataFrame(rows), datasets.Dataset.from_list(rows)]
+    assert {experiment.load(source).plan().digest for source in sources} == {experiment.plan().digest}
+
+
+def test_a_plan_reads_back_equal(experiment):
+    plan = experiment.plan()
+    assert wx.Plan.from_json(plan.to_json()) == plan
+
+
+def test_a_notebook_shows_the_experiment_and_the_plan(experiment):
+    assert "colours" in experiment._repr_html_()
+    assert "optimiser steps" in experiment.plan()._repr_html_()
+
+
+def test_all_problems_are_told_at_once(experiment):
+    text = problems_of(experiment.load([{"text": "a", "colour": 7}, {"other": "b"}]).tune(num_epochs=99, batch_size=17))
+    assert "num_epochs is 99; fake takes 1 to 50" in text
+    assert "batch_size is 17; fake takes 1 to 16" in text
+    assert "row 1, colour: expected text, found int 7" in text
+    assert "row 2, text: no such column; columns found: other" in text
+
+
+def test_an_experiment_without_rows_says_how_to_give_some():
+    assert ".load(" in problems_of(wx.TuningExperiment("empty").on(FakeBackend()))
+
+
+def test_labels_outside_the_list_are_problems_with_their_rows(rows, experiment):
+    wrong = [*rows, {"text": "one more", "colour": "Red"}]
+    named = wx.TuningExperiment("colours", task="classification", labels=("red", "blue"))
+    asked = named.load(wrong).to_jsonl(input="text", output="colour").on(FakeBackend())
+    assert "row 41, output: 'Red' is none of the labels 'red', 'blue'; did you mean 'red'?" in problems_of(asked)
+
+
+def test_too_few_rows_for_the_backend_is_a_problem(experiment):
+    limits = Limits(
+        fingerprint="x", parameters={"num_epochs": Range(low=1, high=9, default=1)}, min_rows=50, max_rows=60
+    )
+    assert "30 training rows; the backend takes 50 to 60" in problems_of(experiment.on(FakeBackend(limits_of=limits)))
+
+
+def test_a_classification_may_write_its_longest_label_and_one_token_more(experiment):
+    assert experiment.plan().spec.method.max_output_tokens == 2
+
+
+def test_other_tasks_have_the_token_limits_of_the_guide(rows):
+    plan = wx.TuningExperiment("words").load(rows).to_jsonl(input="text", output="colour").on(FakeBackend()).plan()
+    assert (plan.spec.method.max_input_tokens, plan.spec.method.max_output_tokens) == (256, 128)
+
+
+def test_an_initialisation_text_is_written_from_task_and_labels(experiment):
+    plan = experiment.tune(wx.PromptTuning(init="auto")).plan()
+    assert plan.spec.method.init_text == "Classify the input as blue or red."
+
+
+def test_a_label_missing_in_the_initialisation_text_is_a_warning(experiment):
+    plan = experiment.tune(init_text="Say whether it is red.").plan()
+    assert "the initialisation text does not name the label 'blue'" in plan.warnings
+
+
+def test_held_out_rows_are_never_trained_on(experiment, home):
+    run = experiment.run()
+    train, test = ((run.folder / f"{part}.jsonl").read_text().splitlines() for part in ("train", "test"))
+    assert (len(train), len(test)) == (30, 10)
+    assert not set(train) & set(test)
+
+
+def test_scoring_rows_that_were_trained_on_is_refused():
+    row = Record(number=3, input="The SAME  words", output="x", label="x")
+    with pytest.raises(LeakageError, match="rows 3"):
+        steps.fence([replace(row, number=1, input="the same words")], [row])
+
+
+def test_the_chain_tunes_scores_and_deploys(experiment, backend):
+    run = experiment.run()
+    assert run.scores == {"base": 0.0, "instruction": 0.0, "tuned": 1.0}
+    assert run.deployment.generate("this is blue") == "blue"
+    assert run.deployment.generate(["this is blue", "that is red"]) == ["blue", "red"]
+    assert backend.calls["submit"] == backend.calls["deploy"] == 1
+
+
+def test_the_comparison_has_intervals_and_a_paired_test(experiment):
+    difference = experiment.run().comparison.differences[0]
+    assert (difference.mean, difference.low, difference.high) == (1.0, 1.0, 1.0)
+    assert difference.test.startswith("McNemar")
+    assert difference.p_value == pytest.approx(2 / 2**10)
+
+
+def test_a_model_that_learned_nothing_is_named(experiment):
+    silent = experiment.on(FakeBackend(answer=lambda kind, text: "no idea"))
+    assert any("nothing was learned" in warning for warning in silent.run().comparison.warnings)
+
+
+def test_a_finished_run_is_not_repeated(experiment, backend):
+    first = experiment.run()
+    asked = backend.calls.copy()
+    assert experiment.run().key == first.key
+    assert backend.calls == asked
+
+
+def test_answers_come_back_in_the_users_own_labels(rows, backend):
+    mapped = (
+        wx.TuningExperiment("mapped", task="classification")
+        .load([{**row, "colour": {"red": "warm", "blue": "cold"}[row["colour"]]} for row in rows])
+        .to_jsonl(input="text", output="colour", label_map={"warm": "red", "cold": "blue"})
+        .wait(every=0.001)
+        .evaluate(holdout=10)
+        .deploy("mapped")
+        .on(backend)
+    )
+    run = mapped.run()
+    assert run.scores["tuned"] == 1.0
+    assert run.deployment.generate("one that is red") == "warm"
+    assert set(run.comparison.references) == {"warm", "cold"}
+
+
+def test_a_chain_of_ones_own_verbs_goes_on(experiment):
+    assert experiment.pipe(lambda e, epochs: e.tune(num_epochs=epochs), 7).spec.method.num_epochs == 7
+
+
+def test_an_event_loop_is_not_blocked(experiment):
+    async def both():
+        ticks = 0
+
+        async def tick():
+            nonlocal ticks
+            while True:
+                ticks += 1
+                await asyncio.sleep(0)
+
+        ticking = asyncio.create_task(tick())
+        run = await experiment.arun()
+        ticking.cancel()
+        return run, ticks
+
+    run, ticks = asyncio.run(both())
+    assert run.scores["tuned"] == 1.0
+    assert ticks > 1
+
+
+def test_a_submitted_job_is_found_again_by_its_id_and_finished(experiment, backend):
+    job = experiment.submit()
+    assert backend.calls["submit"] == 1
+    found = wx.attach(job.id, on=backend)
+    assert found.id == job.id
+    assert found.result().scores["tuned"] == 1.0
+    assert backend.calls["submit"] == 1
+
+
+def test_a_job_can_be_awaited(experiment):
+    async def finish():
+        return await experiment.submit()
+
+    assert asyncio.run(finish()).scores["tuned"] == 1.0
+
+
+def test_an_unknown_run_names_the_newest(experiment):
+    key = experiment.run().key
+    with pytest.raises(wx.WxTuningError, match=key):
+        wx.attach("fake:nothing")
+
+
+def watched(backend, policy=None, clock=None):
+    clock = clock or FakeClock()
+    chain = steps.wait(backend, JobRef("fake", "job"), policy or wx.WaitPolicy(), poll_seconds=10.0, clock=clock)
+    return clock, lambda: runner.drive(chain, sleep=clock.sleep)
+
+
+def test_waiting_pauses_as_the_backend_advises():
+    clock, finish = watched(FakeBackend())
+    assert finish().state is JobState.COMPLETED
+    assert clock.pauses == [10.0, 10.0]
+
+
+def test_an_unavailable_backend_is_asked_less_and_less_often():
+    down = wx.Unavailable("no answer", backend="fake")
+    completed = JobStatus(state=JobState.COMPLETED, word="completed")
+    clock, finish = watched(FakeBackend(statuses=[down, down, down, down, completed]))
+    finish()
+    assert clock.pauses == [20.0, 40.0, 60.0, 60.0]
+
+
+def test_waiting_ends_at_its_deadline_and_says_how_to_come_back():
+    running = JobStatus(state=JobState.RUNNING, word="running")
+    clock, finish = watched(FakeBackend(statuses=[running]), wx.WaitPolicy(timeout_seconds=25))
+    with pytest.raises(wx.WaitTimeout, match=r"wxtuning.attach\('fake:job'\)"):
+        finish()
+    assert clock.now == 25
+
+
+def test_a_failed_job_shows_its_last_log_lines():
+    failed = JobStatus(state=JobState.FAILED, word="failed", message="the loss is NaN", hint="lower learning_rate")
+    _, finish = watched(FakeBackend(statuses=[failed]))
+    with pytest.raises(wx.JobFailed, match="the loss is NaN") as caught:
+        finish()
+    assert "last line" in str(caught.value)
+    assert caught.value.hint == "lower learning_rate"
+
+
+def test_a_cancelled_job_says_so():
+    _, finish = watched(FakeBackend(statuses=[JobStatus(state=JobState.CANCELED, word="canceled")]))
+    with pytest.raises(wx.JobCanceled):
+        finish()
+
+
+def test_an_interrupted_job_goes_on_under_its_own_key(experiment, backend):
+    dead = JobStatus(state=JobState.FAILED, word="failed", message="killed", interrupted=True)
+    backend.statuses = [JobStatus(state=JobState.RUNNING, word="running"), dead, dead]
+    with pytest.raises(wx.JobFailed, match="goes on from its last checkpoint"):
+        experiment.run()
+    backend.statuses = [dead, JobStatus(state=JobState.COMPLETED, word="completed")]
+    backend.calls.clear()
+    assert experiment.run().scores["tuned"] == 1.0
+    assert backend.calls["submit"] == 1
+    assert len(backend.jobs) == 1
+
+
+def test_a_plan_survives_a_pickle(experiment):
+    plan = experiment.plan()
+    assert pickle.loads(pickle.dumps(plan)) == plan
+
+
+def test_what_cannot_be_loaded_is_named(experiment):
+    assert "cannot load rows from int; expected a JSON Lines file" in problems_of(experiment.load(3))
+
+
+def test_a_broken_line_is_named_with_its_file_and_number(tmp_path, experiment):
+    file = tmp_path / "rows.jsonl"
+    file.write_text('{"text": "a", "colour": "red"}\n{"text": \n')
+    with pytest.raises(wx.DataError, match=r"rows.jsonl line 2: no JSON"):
+        experiment.load(file).plan()

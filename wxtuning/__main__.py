@@ -1,0 +1,5 @@
+"""`python -m wxtuning` is `wxtuning`."""
+
+from wxtuning.cli import main
+
+main()
