@@ -47,7 +47,15 @@ class ProgressBar:
             self._bar = None
 
 
-def _bar(event: Progress) -> Any:
-    from tqdm.auto import tqdm
+def import_tqdm() -> Any:
+    """`tqdm` for where we are. Without ipywidgets its notebook form warns on import and falls back to text by itself."""
+    import warnings
 
-    return tqdm(total=event.total or None, desc=event.step, unit="step" if event.step == "tune" else "", leave=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from tqdm.auto import tqdm
+    return tqdm
+
+
+def _bar(event: Progress) -> Any:
+    return import_tqdm()(total=event.total or None, desc=event.step, unit="step" if event.step == "tune" else "", leave=False)

@@ -21,6 +21,7 @@ from wxtuning.engine.template import render
 from wxtuning.errors import AdapterError, DataError, MissingDependency, NotOffered
 from wxtuning.folder import home_folder, sha256_of, write_atomically
 from wxtuning.ports import Answer, Decoding, Limits, Range, TuningRequest
+from wxtuning.progress import import_tqdm
 from wxtuning.spec import DeploymentSpec, Method
 from wxtuning.status import DataRef, DeploymentRef, JobRef, JobState, JobStatus, Metric
 
@@ -225,6 +226,7 @@ class Local:
     def _base(self, model: str) -> Generator:
         _require("torch", "transformers", "peft", "safetensors")
         if model not in self._loaded:
+            import_tqdm()  # before transformers does, in whose hands it warns
             self._loaded[model] = engine.Generator.load(model)
         return self._loaded[model]
 
