@@ -187,3 +187,14 @@ def test_a_generation_has_rouge_exact_match_and_perplexity():
         .run()
     )
     assert set(run.comparison.column("tuned").scores) == {"rouge_l", "exact_match", "perplexity"}
+
+
+def test_a_loss_that_does_not_fall_is_a_warning_in_the_report():
+    run = demonstration(MethodName.PROMPT_TUNING, Init.TEXT, 0).tune(num_epochs=2, learning_rate=1e-6).run()
+    assert "nothing was learned" in str(run.report)
+
+
+def test_a_demo_that_was_finished_before_says_so(run, shared_home):
+    code, out, _ = command("demo", WXTUNING_HOME=str(shared_home))
+    assert code == 0
+    assert "finished before, nothing was repeated" in out

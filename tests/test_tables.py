@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from wxtuning.tables import Table, inert, shortened, shown, side_by_side
+from wxtuning.tables import Table, inert, shortened, shown
 
 HOSTILE = {
     "\x1b[31mred": "\\x1b[31mred",
@@ -150,9 +150,3 @@ def test_a_table_shows_itself_in_terminal_and_notebook():
 )
 def test_a_shortened_text_keeps_the_limit(text, limit, short):
     assert shortened(text, limit) == short
-
-
-def test_names_and_values_stand_side_by_side():
-    assert side_by_side(["a", "b"], [1, None]) == (("a", "1"), ("b", "None"))
-    with pytest.raises(ValueError, match="shorter"):
-        side_by_side(["a", "b"], [1])

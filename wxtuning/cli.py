@@ -11,10 +11,9 @@ from typing import Annotated
 
 import typer
 
-from wxtuning import curve
 from wxtuning.adapters.local import Local
 from wxtuning.errors import WxTuningError
-from wxtuning.events import Event
+from wxtuning.events import Event, StepFinished
 from wxtuning.experiment import TuningExperiment
 from wxtuning.job import TuningRun, attach, runs
 from wxtuning.progress import ProgressBar, is_watched
@@ -57,7 +56,7 @@ def demo(
         steps = _Steps(bar)
         run = experiment.run(listen=steps)
     _show(run)
-    _where(run, repeated=steps.worked)
+    _where(run, fresh=steps.worked)
 
 
 def demonstration(method: MethodName, init: Init, seed: int) -> TuningExperiment:
@@ -89,7 +88,7 @@ class _Steps:
         self.worked = False
 
     def __call__(self, event: Event) -> None:
-        self.worked = self.worked or getattr(event, "repeated", False)
+        self.worked = self.worked or (isinstance(event, StepFinished) and event.fresh)
         self._bar(event)
 
 
@@ -112,12 +111,12 @@ def _adapter(run: TuningRun) -> Path:
 
 
 def _show(run: TuningRun) -> None:
-    typer.echo(f"Loss by epoch\n{curve.as_text(run.metrics)}\n")
+    typer.echo(f"{run.report.curve_text()}\n")
     if found := run.comparison:
         typer.echo(f"{found.table()}\n\n{found.before_and_after()}\n")
 
 
-def _where(run: TuningRun, *, repeated: bool) -> None:
+def _where(run: TuningRun, *, fresh: bool) -> None:
     rows = (
         ("run", run.key, str(run.folder)),
         ("adapter (PEFT)", f"{_summary(run)['adapter_bytes']:,} bytes", str(_adapter(run))),
@@ -125,7 +124,7 @@ def _where(run: TuningRun, *, repeated: bool) -> None:
         ("deployment", run.deployment.name, f"wxtuning.attach({run.key!r}).result().deployment.generate(…)"),
     )
     typer.echo(Table(title="Where everything lies", columns=("what", "", "where"), rows=rows).text(width=140))
-    done = "done in" if repeated else "this run was finished before, nothing was repeated; it took"
+    done = "done in" if fresh else "this run was finished before, nothing was repeated; it took"
     typer.echo(f"\n{done} {run.seconds:.1f} s")
 
 

@@ -19,11 +19,11 @@ class StepStarted:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StepFinished:
-    """`repeated` is False when the journal knew the step as done, so that nothing was done now."""
+    """`fresh` is False when the journal knew the step as done, so that nothing was done now."""
 
     step: str
     text: str = ""
-    repeated: bool = True
+    fresh: bool = True
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

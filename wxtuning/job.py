@@ -52,9 +52,11 @@ class TuningRun:
 
     @property
     def state(self) -> str:
-        """The last step that is done, `planned` before the first."""
+        """`completed`, or the last step that is done, or `planned` before the first."""
         record = self._run.journal.run(self.key)
         done = [entry.step for entry in record.steps if entry.finished_at] if record else []
+        if _asked_steps(self.plan) <= set(done):
+            return "completed"
         return f"{done[-1]} done" if done else "planned"
 
     @property
@@ -80,7 +82,8 @@ class TuningRun:
 
     @property
     def report(self) -> Report:
-        return Report(plan=self.plan, metrics=self.metrics, comparison=self.comparison)
+        warnings = self._run.tuner.status(self._run.job).warnings if self._run.job else ()
+        return Report(plan=self.plan, metrics=self.metrics, comparison=self.comparison, warnings=warnings)
 
     @property
     def seconds(self) -> float:
@@ -115,6 +118,11 @@ class TuningRun:
 
     def _repr_html_(self) -> str:
         return self.report._repr_html_()
+
+
+def _asked_steps(plan: Plan) -> set[str]:
+    asked = {"evaluate": plan.spec.evaluation, "deploy": plan.spec.deployment}
+    return {"submit", "tune", *(step for step, spec in asked.items() if spec)}
 
 
 @dataclass(frozen=True)

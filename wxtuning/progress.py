@@ -48,7 +48,7 @@ class ProgressBar:
 
 
 def import_tqdm() -> Any:
-    """`tqdm` for where we are. Without ipywidgets its notebook form warns on import and falls back to text by itself."""
+    """`tqdm` for where we are. Without ipywidgets its notebook form warns on import, then shows text by itself."""
     import warnings
 
     with warnings.catch_warnings():
@@ -58,4 +58,6 @@ def import_tqdm() -> Any:
 
 
 def _bar(event: Progress) -> Any:
-    return import_tqdm()(total=event.total or None, desc=event.step, unit="step" if event.step == "tune" else "", leave=False)
+    return import_tqdm()(
+        total=event.total or None, desc=event.step, unit="step" if event.step == "tune" else "", leave=False
+    )

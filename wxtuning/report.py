@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from html import escape
 
 from wxtuning import curve
 from wxtuning.compare import Comparison
 from wxtuning.plan import Plan
 from wxtuning.status import Metric
+from wxtuning.tables import inert
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,6 +19,7 @@ class Report:
     plan: Plan
     metrics: tuple[Metric, ...]
     comparison: Comparison | None
+    warnings: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return "\n\n".join(
@@ -25,7 +28,8 @@ class Report:
 
     def curve_text(self) -> str:
         chart = curve.as_text(self.metrics)
-        return f"Loss, {len(self.metrics)} points\n{chart}" if chart else ""
+        warned = "".join(f"\n{inert(warning)}" for warning in self.warnings)
+        return f"Loss by epoch\n{chart}{warned}" if chart else ""
 
     def _scores(self) -> tuple[str, ...]:
         if not self.comparison:
@@ -35,7 +39,7 @@ class Report:
         return (found.table().text(), *confusion, found.before_and_after().text())
 
     def _repr_html_(self) -> str:
-        parts = [self.plan.report.table().html(), curve.as_svg(self.metrics)]
+        parts = [self.plan.report.table().html(), curve.as_svg(self.metrics), *map(escape, map(inert, self.warnings))]
         if self.comparison:
             parts += [self.comparison.table().html(), self.comparison.before_and_after().html()]
         return "".join(f"<div style='margin:1em 0'>{part}</div>" for part in parts if part)

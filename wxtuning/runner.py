@@ -173,7 +173,7 @@ def _once(run: Run, step: str, act: Callable[[], Chain[object]]) -> Chain[object
         run.journal.finish(run.key, step, known)
         yield StepFinished(step=step, text=str(known))
     else:
-        yield StepFinished(step=step, text=str(known), repeated=False)
+        yield StepFinished(step=step, text=str(known), fresh=False)
     return known
 
 

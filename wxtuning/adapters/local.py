@@ -129,6 +129,7 @@ class Local:
             step=int(told.get("step") or 0),
             steps=int(told.get("steps") or 0),
             loss=told.get("loss"),
+            warnings=tuple(told.get("warnings") or ()),
             interrupted=told.get("code") == "worker_died",
         )
 

@@ -68,7 +68,7 @@ class TuneResult:
 
 
 # Tokens that a CPU computes at once: more only costs memory there, its matrix products are no faster (measured).
-_MOST_ON_CPU = 4096
+_MOST_ON_CPU = 1024
 
 
 def _ignore(_metric: Metric) -> None: ...

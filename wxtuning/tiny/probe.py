@@ -28,9 +28,7 @@ class Probe:
 
     def answers(self, prompts: Sequence[str], tuned: engine.Generator | None = None) -> list[str]:
         """The greedy answer to each rendered prompt, of the base or of what `tune` made of it."""
-        made = (tuned or self._base).generate(
-            prompts, max_new_tokens=LONGEST_ANSWER_TOKENS, batch_size=ANSWERS_AT_ONCE
-        )
+        made = (tuned or self._base).generate(prompts, max_new_tokens=LONGEST_ANSWER_TOKENS, batch_size=ANSWERS_AT_ONCE)
         return [answer.text for answer in made]
 
     def tune(self, pairs: Sequence[Pair], *, seed: int, epochs: int) -> engine.Generator:
