@@ -1,4 +1,4 @@
-"""`python tests/run_notebook.py NOTEBOOK`: run it with this interpreter, write the executed notebook to standard output.
+"""`python tests/run_notebook.py NOTEBOOK`: run it with this interpreter, write what it became to standard output.
 
 A program of its own, because the kernel client leaves sockets to the garbage collector.
 """

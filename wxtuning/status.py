@@ -29,9 +29,9 @@ class JobState(IntEnum):
 class JobStatus:
     """One answer to "how far is it?".
 
-    `state` is ours, `word` the backend's own. `step` of `steps` are optimiser steps (0 while unknown). `warnings` is what
-    the job found odd, such as cut rows or a loss that did not fall. `interrupted` says that the job died without an end
-    of its own and goes on when it is submitted again with the same key.
+    `state` is ours, `word` the backend's own. `step` of `steps` are optimiser steps (0 while unknown). `warnings` are
+    what the job found odd, such as cut rows or a loss that did not fall. `interrupted` says that the job died without
+    an end of its own and goes on when it is submitted again with the same key.
     """
 
     state: JobState
