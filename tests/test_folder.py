@@ -172,7 +172,7 @@ def test_a_relative_home_folder_stays_where_it_was_when_the_program_moves(tmp_pa
 
 def test_a_home_folder_that_cannot_be_made_is_named(tmp_path):
     (tmp_path / "file").write_bytes(b"")
-    with pytest.raises(WxTuningError, match="cannot make the folder .*file") as caught:
+    with pytest.raises(WxTuningError, match=r"cannot make the folder .*file") as caught:
         home_folder(tmp_path / "file" / "home")
     assert "WXTUNING_HOME" in caught.value.hint
 

@@ -198,3 +198,21 @@ def test_a_demo_that_was_finished_before_says_so(run, shared_home):
     code, out, _ = command("demo", WXTUNING_HOME=str(shared_home))
     assert code == 0
     assert "finished before, nothing was repeated" in out
+
+
+def test_leaving_with_ctrl_c_lets_the_job_go_on_and_says_how_to_come_back(home):
+    process = subprocess.Popen(DEMO, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    wait_for(lambda: any(engine.is_alive(file.parent) for file in jobs(home)))
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate()
+    assert process.returncode == 130
+    assert "the job goes on" in err
+    assert "Traceback" not in err
+    wait_for(lambda: engine.read_status(jobs(home)[0].parent)["state"] == "completed")
+
+
+@pytest.mark.parametrize("arguments", [["demo", "--seed", "-1"], ["demo", "--method", "nonsense"], ["nothing"]])
+def test_a_wrong_option_is_a_message_and_not_a_traceback(arguments):
+    code, out, err = command(*arguments)
+    assert (code, out) == (2, "")
+    assert "Traceback" not in err

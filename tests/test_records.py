@@ -58,9 +58,9 @@ def test_a_template_may_make_the_output():
     ["{a.__class__}", "{a.__class__.__mro__}", "{a[0]}", "{a[__class__]}", "{}", "{ }", "{", "}", "{a", "a}", "{{a}"],
 )
 def test_a_template_names_columns_and_reaches_no_further(template):
-    with pytest.raises(ValueError, match="template|format string|expected"):
+    with pytest.raises(ValueError, match=r"template|format string|expected"):
         columns_of(template)
-    with pytest.raises(ValueError, match="template|format string|expected"):
+    with pytest.raises(ValueError, match=r"template|format string|expected"):
         one({"a": "x", "output": "y"}, Mapping(input=template))
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -22,7 +23,9 @@ from wxtuning.spec import LoRA, Method, PromptTuning
 from wxtuning.tables import Table
 from wxtuning.tiny import INSTRUCTION, demonstration_file
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
+HELP = "From a data set to a tuned, tested and deployed foundation model in one chain."
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=HELP)
 
 TRAIN, VALIDATION, HELD_OUT = 150, 50, 200
 """Rows of the demonstration data: to tune on, to watch the loss on, to score."""
@@ -47,9 +50,26 @@ def demo(
 ) -> None:
     """Run the whole chain on the embedded base model and the shipped customer comments."""
     experiment = demonstration(method, init, seed)
-    if as_json:
-        typer.echo(json.dumps(_summary(experiment.run(progress=False))))
-        return
+    with _left_alone(experiment):
+        if as_json:
+            typer.echo(json.dumps(_summary(experiment.run(progress=False))))
+        else:
+            _told(experiment, seed)
+
+
+@contextmanager
+def _left_alone(experiment: TuningExperiment) -> Iterator[None]:
+    """Ctrl-C leaves the job running and says how to come back."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        key = experiment.plan().key
+        message = f"left; the job goes on. The same line continues, or wxtuning.attach({key!r})"
+        typer.echo(f"\nwxtuning: {message}", err=True)
+        raise typer.Exit(130) from None
+
+
+def _told(experiment: TuningExperiment, seed: int) -> None:
     typer.echo(f"{experiment.plan()}\n")
     typer.echo(f"Tuning; interrupted, `wxtuning demo --seed {seed}` goes on where it stopped.\n")
     with ProgressBar() if is_watched() else nullcontext(ignore) as bar:
@@ -158,14 +178,9 @@ def show(
 
 
 def main() -> None:
-    """Run the command line; an error of ours is a message and exit code 1, Ctrl-C is 130."""
+    """Run the command line; an error of ours is a message and exit code 1."""
     try:
-        app(prog_name="wxtuning", standalone_mode=False)
+        app(prog_name="wxtuning")
     except WxTuningError as error:
         print(f"wxtuning: {error}", file=sys.stderr)
         raise SystemExit(1) from None
-    except KeyboardInterrupt:
-        print("wxtuning: left; the job goes on. `wxtuning runs` lists it, the same line continues.", file=sys.stderr)
-        raise SystemExit(130) from None
-    except typer.Exit as leaving:
-        raise SystemExit(leaving.exit_code) from None
