@@ -78,3 +78,14 @@ def test_the_png_is_a_picture_of_800_by_400(tmp_path, validation):
     head = file.read_bytes()[:24]
     assert head.startswith(b"\x89PNG\r\n\x1a\n")
     assert struct.unpack(">II", head[16:24]) == (800, 400)
+
+
+def test_a_loss_that_is_no_number_is_left_out_of_every_picture(tmp_path):
+    points = [Metric(step=1, epoch=0.5, loss=1.0), Metric(step=2, epoch=1.0, loss=float("nan"))]
+    assert "•" in as_text(points)
+    assert "nan" not in as_svg(points)
+    assert save_png(points, tmp_path / "loss.png", title=r"costs $\frac$ 値").stat().st_size > 1000
+
+
+def test_a_picture_of_nothing_is_still_a_picture(tmp_path):
+    assert save_png([], tmp_path / "loss.png", title="nothing").is_file()

@@ -213,3 +213,22 @@ def test_asking_for_more_than_there_is_holds_everything_out():
 
 def test_nothing_is_held_out_of_nothing():
     assert held_out([], 0.5, seed=0, by_label=True) == ((), ())
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 10, 0.05, 0.1])
+def test_as_many_rows_are_held_out_as_were_asked_for_however_the_labels_divide(size):
+    rows = [{"input": f"row {number}", "output": "abc"[number % 3]} for number in range(30)]
+    found = convert(rows, Mapping(), Cleaning()).records
+    wanted = round(30 * size) if size < 1 else size
+    assert len(held_out(found, size, seed=0, by_label=True)[1]) == wanted
+
+
+def test_half_of_a_character_pair_is_a_reject_and_no_crash():
+    found = convert([{"input": "\ud800", "output": "x"}], Mapping(), Cleaning())
+    assert [reject.code for reject in found.report.rejected] == ["lone_surrogate"]
+
+
+@pytest.mark.parametrize("template", ["{a!r}", "{a:>10}", "{{a}}", "{a:{b}}"])
+def test_a_template_that_would_format_or_name_nothing_is_refused(template):
+    with pytest.raises(ValueError, match="is no template"):
+        columns_of(template)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import warnings
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -16,7 +18,7 @@ def as_text(metrics: Sequence[Metric], *, width: int = 64, height: int = 10) -> 
     points = _points(metrics)
     if not points:
         return ""
-    columns = _columns(points, width)
+    columns, height = _columns(points, width), max(2, height)
     high, low = max(columns), min(0.0, *columns)
     rows = [[" "] * len(columns) for _ in range(height)]
     for column, loss in enumerate(columns):
@@ -29,13 +31,13 @@ def as_text(metrics: Sequence[Metric], *, width: int = 64, height: int = 10) -> 
     lines = [f"{head} ┤{''.join(row).rstrip()}" for head, row in zip(heads, rows, strict=True)]
     last = f"epoch {points[-1][0]:g}"
     return "\n".join(
-        [*lines, f"{' ' * 9}└{'─' * len(columns)}", f"{' ' * 10}0{last:>{max(len(columns) - 1, len(last))}}"]
+        [*lines, f"{' ' * 9}└{'─' * len(columns)}", f"{' ' * 10}0{last:>{max(len(columns) - 1, len(last) + 1)}}"]
     )
 
 
 def _points(metrics: Sequence[Metric], *, validation: bool = False) -> list[tuple[float, float]]:
     read = [(m.epoch, m.validation_loss if validation else m.loss) for m in metrics]
-    return [(epoch, loss) for epoch, loss in read if loss is not None]
+    return [(epoch, loss) for epoch, loss in read if loss is not None and math.isfinite(loss)]
 
 
 def _columns(points: Sequence[tuple[float, float]], width: int) -> list[float]:
@@ -55,7 +57,7 @@ def as_svg(metrics: Sequence[Metric]) -> str:
     train, validation = _points(metrics), _points(metrics, validation=True)
     if not train:
         return ""
-    right = max(epoch for epoch, _ in train)
+    right = max(epoch for epoch, _ in train) or 1.0
     high = max(loss for _, loss in [*train, *validation])
 
     def at(point: tuple[float, float]) -> str:
@@ -86,11 +88,16 @@ def save_png(metrics: Sequence[Metric], file: Path, *, title: str) -> Path:
 
     figure = Figure(figsize=(8, 4), dpi=100, layout="constrained")
     axes = figure.subplots()
-    axes.plot(*zip(*_points(metrics), strict=True), label="training, each step", linewidth=1.2)
+    if train := _points(metrics):
+        axes.plot(*zip(*train, strict=True), label="training, each step", linewidth=1.2)
     if validation := _points(metrics, validation=True):
         axes.plot(*zip(*validation, strict=True), "o-", label="validation, each epoch", markersize=4)
-    axes.set(title=title, xlabel="epoch", ylabel="loss (nats per token)", ylim=(0, None))
+    axes.set(xlabel="epoch", ylabel="loss (nats per token)", ylim=(0, None))
+    axes.set_title(title, parse_math=False)
     axes.grid(alpha=0.3)
-    axes.legend()
-    figure.savefig(file)
+    if axes.lines:
+        axes.legend()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a title in a script that the font does not have is drawn as boxes
+        figure.savefig(file)
     return file

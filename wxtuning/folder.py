@@ -24,11 +24,12 @@ def home_folder(home: str | Path | None = None) -> Path:
     Raises:
         WxTuningError: if it cannot be made or written.
     """
-    folder = Path(home or os.environ.get("WXTUNING_HOME") or _user_home() / ".wxtuning").expanduser().absolute()
+    asked = Path(home or os.environ.get("WXTUNING_HOME") or _user_home() / ".wxtuning")
     try:
+        folder = asked.expanduser().absolute()
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    except OSError as cause:
-        raise WxTuningError(f"cannot make the folder {folder}: {cause.strerror}", hint=_ELSEWHERE) from cause
+    except (OSError, RuntimeError) as cause:
+        raise WxTuningError(f"cannot make the folder {asked}: {cause}", hint=_ELSEWHERE) from cause
     if not os.access(folder, os.W_OK):
         raise WxTuningError(f"the folder {folder} cannot be written", hint=_ELSEWHERE)
     return folder

@@ -74,7 +74,6 @@ class Journal:
 
     def __init__(self, file: Path) -> None:
         self.file = file
-        self.file.parent.mkdir(parents=True, exist_ok=True)
         with self._connection() as connection:
             self._prepare(connection)
 
@@ -143,6 +142,7 @@ class Journal:
     def _connection(self) -> Iterator[sqlite3.Connection]:
         # A connection for each call: nothing is shared across threads, forks or a notebook's restarts.
         try:
+            self.file.parent.mkdir(parents=True, exist_ok=True)
             connection = sqlite3.connect(self.file, timeout=30)
             try:
                 connection.execute("PRAGMA synchronous = FULL")
@@ -150,7 +150,7 @@ class Journal:
                     yield connection
             finally:
                 connection.close()
-        except sqlite3.DatabaseError as cause:
+        except (sqlite3.DatabaseError, OSError, ValueError) as cause:
             raise JournalError(
                 f"the journal {self.file} cannot be used: {cause}",
                 hint="Put the file aside to start with an empty journal; finished adapters stay where they are.",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import re
+import string
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,15 +19,19 @@ NO_LABEL = "(no label)"
 def parse_label(answer: str, labels: Sequence[str]) -> str:
     """The label that an answer names, or `NO_LABEL`.
 
-    Surrounding white space, quotes, full stops and the case of letters are forgiven; anything else is not: an answer
-    that talks about a label is no label. The same parser judges tuned and untuned answers.
+    Surrounding white space, quotes and punctuation and the case of letters are forgiven; anything else is not: an
+    answer that talks about a label is no label. The same parser judges tuned and untuned answers.
     """
     bare = _bare(answer)
     return next((label for label in labels if _bare(label) == bare), NO_LABEL)
 
 
+FORGIVEN = "\"'`.!,:;\u201c\u201d\u2018\u2019\u00ab\u00bb"
+"""Punctuation and quotes, straight and curved, around an answer."""
+
+
 def _bare(text: str) -> str:
-    return text.strip().strip("\"'`.!,:;").strip().casefold()
+    return text.strip(string.whitespace + FORGIVEN).casefold()
 
 
 def accuracy(outputs: Sequence[str], references: Sequence[str]) -> float:

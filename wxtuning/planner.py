@@ -162,9 +162,9 @@ def _resolved(
         resolved.pop("r", None)
     resolved = {name: value for name, value in resolved.items() if name in type(method).model_fields}
     try:
-        return type(method).model_validate(resolved)
-    except ValueError as error:
-        problems.append(str(error))
+        return type(method)(**resolved)
+    except PlanError as error:
+        problems += error.problems
         return method
 
 

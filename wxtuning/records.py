@@ -161,6 +161,9 @@ def _text(number: int, row: Row, column: str, ledger: _Ledger) -> str | None:
     if not isinstance(value, str):
         ledger.reject(number, column, "wrong_type", f"expected text, found {type(value).__name__} {_peek(value)}")
         return None
+    if not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
+        ledger.reject(number, column, "lone_surrogate", f"half of a character pair: {_peek(value)}")
+        return None
     return value
 
 
@@ -172,9 +175,14 @@ def columns_of(column: str) -> tuple[str, ...]:
     """
     if "{" not in column and "}" not in column:
         return (column,)
-    names = [name for _, name, _, _ in Formatter().parse(column) if name is not None]
+    fields = [field for field in Formatter().parse(column) if field[1] is not None]
+    names = [str(name) for _, name, form, conversion in fields if not form and conversion is None]
     # "{row.__class__}" or "{0[x]}" would let a template reach into objects; a template only names columns.
-    if not all(name.strip() and not set(".[]!:") & set(name) for name in names):
+    if (
+        not names
+        or len(names) < len(fields)
+        or not all(name.strip() and not set(".[]!:") & set(name) for name in names)
+    ):
         raise ValueError(f"{column!r} is no template; write column names in braces, for example '{{title}}: {{body}}'")
     return tuple(dict.fromkeys(names))
 
@@ -284,12 +292,21 @@ def held_out(
     """
     chosen: set[str] = set()
     groups = _groups(records, by_label)
-    total = len(records)
-    for group in groups.values():
-        wanted = round(len(group) * size) if size < 1 else round(len(group) * size / total)
-        chosen |= _chosen(group, wanted, seed)
+    wanted = max(1, round(len(records) * size)) if size < 1 else min(int(size), len(records))
+    for label, count in _apportioned(wanted, {label: len(group) for label, group in groups.items()}).items():
+        chosen |= _chosen(groups[label], count, seed)
     kept = tuple(record for record in records if record.fence not in chosen)
     return kept, tuple(record for record in records if record.fence in chosen)
+
+
+def _apportioned(wanted: int, sizes: Mapping[str, int]) -> dict[str, int]:
+    """Parts of `wanted` in proportion to the sizes, that add up to it (the method of largest remainders)."""
+    total = sum(sizes.values()) or 1
+    parts = {name: wanted * size // total for name, size in sizes.items()}
+    by_remainder = sorted(sizes, key=lambda name: (-(wanted * sizes[name] % total), name))
+    for name in by_remainder[: wanted - sum(parts.values())]:
+        parts[name] += 1
+    return parts
 
 
 def _groups(records: Sequence[Record], by_label: bool) -> dict[str, list[Record]]:
@@ -325,7 +342,7 @@ def _by_code(rejected: Sequence[Reject]) -> dict[str, list[int]]:
     numbers: dict[str, list[int]] = {}
     for reject in rejected:
         numbers.setdefault(reject.code, []).append(reject.number)
-    return numbers
+    return {code: list(dict.fromkeys(rows)) for code, rows in numbers.items()}
 
 
 def _named(row: Row) -> str:

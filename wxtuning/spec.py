@@ -28,7 +28,7 @@ class Spec(BaseModel):
         PlanError: With every wrong field at once.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, hide_input_in_errors=True)
 
     def __init__(self, **fields: object) -> None:
         try:
@@ -212,8 +212,8 @@ class WaitPolicy(Spec):
         timeout_seconds: When to stop waiting; the job itself goes on.
     """
 
-    every_seconds: Annotated[float, Field(gt=0)] | None = None
-    timeout_seconds: Annotated[float, Field(gt=0)] = 6 * 3600.0
+    every_seconds: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    timeout_seconds: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 6 * 3600.0
 
 
 class ExperimentSpec(Spec):

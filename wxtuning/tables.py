@@ -8,6 +8,7 @@ from __future__ import annotations
 import unicodedata
 from dataclasses import dataclass
 from html import escape
+from io import StringIO
 
 Cell = str | int | float | None
 
@@ -29,25 +30,27 @@ class Table:
         from rich.text import Text
 
         drawn = RichTable(
-            title=Text(self.title, style="bold"), box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False
+            title=Text(inert(self.title)), box=box.SIMPLE_HEAD, title_justify="left", title_style="", pad_edge=False
         )
         for index, column in enumerate(self.columns):
-            drawn.add_column(Text(column), justify="right" if self._is_numeric(index) else "left", overflow="fold")
+            drawn.add_column(
+                Text(inert(column)), justify="right" if self._is_numeric(index) else "left", overflow="fold"
+            )
         for row in self.rows:
             drawn.add_row(*(Text(shown(cell)) for cell in row))
-        console = Console(width=width, no_color=True, highlight=False, markup=False)
-        with console.capture() as capture:
-            console.print(drawn)
-            for note in self.notes:
-                console.print(Text(inert(note)))
-        return "\n".join(line.rstrip() for line in capture.get().splitlines()).strip("\n")
+        drawing = StringIO()
+        console = Console(file=drawing, width=width, color_system=None, force_terminal=False, force_jupyter=False)
+        console.print(drawn)
+        for note in self.notes:
+            console.print(Text(inert(note)))
+        return "\n".join(line.rstrip() for line in drawing.getvalue().splitlines()).strip("\n")
 
     def html(self) -> str:
         """The table as an HTML fragment that needs no style sheet and no script."""
-        head = "".join(f"<th style='text-align:left'>{escape(column)}</th>" for column in self.columns)
+        head = "".join(f"<th style='text-align:left'>{escape(inert(column))}</th>" for column in self.columns)
         body = "".join(f"<tr>{''.join(map(self._html_cell, row, range(len(row))))}</tr>" for row in self.rows)
         notes = "".join(f"<div>{escape(inert(note))}</div>" for note in self.notes)
-        caption = f"<caption style='text-align:left'><b>{escape(self.title)}</b></caption>"
+        caption = f"<caption style='text-align:left'><b>{escape(inert(self.title))}</b></caption>"
         return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{notes}"
 
     def _html_cell(self, cell: Cell, index: int) -> str:

@@ -54,7 +54,9 @@ def table(found: dict[str, list[Figures]], peer: str, key: str, columns: Sequenc
         ratio = statistics.median(one[key] / other[key] for one, other in zip(runs, found[peer], strict=True))
         shown = [statistics.median(figures[column] for figures in runs) for column in columns]
         print(f"{name:{width}}" + "".join(f"{value:16.3f}" for value in shown) + f"{ratio:16.2f}")
-    print(f"medians of {len(found[peer])} rounds; x is the median of the ratios to {peer!r} within a round\n", flush=True)
+    print(
+        f"medians of {len(found[peer])} rounds; x is the median of the ratios to {peer!r} within a round\n", flush=True
+    )
 
 
 def ratio(found: dict[str, list[Figures]], one: str, other: str, key: str) -> float:

@@ -82,9 +82,7 @@ def peer(folder: Path) -> Figures:
             dataloader_pin_memory=False,
         )
         collate = DataCollatorForSeq2Seq(tokenizer, label_pad_token_id=-100)
-        Trainer(
-            model=wrapped, args=arguments, train_dataset=rows, data_collator=collate, callbacks=[Clock()]
-        ).train()
+        Trainer(model=wrapped, args=arguments, train_dataset=rows, data_collator=collate, callbacks=[Clock()]).train()
         wrapped.save_pretrained(home)
         tokens = (EPOCHS - 1) * sum(len(row["input_ids"]) + VIRTUAL for row in rows)
         return _figures(folder, Path(home), ends[-1] - ends[len(ends) // EPOCHS - 1], tokens)

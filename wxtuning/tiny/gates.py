@@ -141,7 +141,7 @@ def known_pattern_bars(probe: Probe) -> tuple[Bar, ...]:
 
 
 def _field_bar(probe: Probe, field: str, limit: float) -> Bar:
-    train, test = extraction(field, 150, 1), extraction(field, 100, 2, held_out=True)
+    train, test = extraction(field, 150, 1), extraction(field, 400, 2, held_out=True)
     return Bar(name=f"tuned, {field}", value=tuned(probe, train, test), limit=limit)
 
 
