@@ -12,8 +12,9 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c const
 demo: $(VENV)/.local
 	$(BIN)/wxtuning demo
 
+# A home folder of its own, so that the demo really runs, whatever this machine has finished before.
 test: $(VENV)/.test
-	$(BIN)/wxtuning demo
+	WXTUNING_HOME=$$(mktemp -d) $(BIN)/wxtuning demo
 	$(MAKE) --no-print-directory check
 
 check: $(VENV)/.test

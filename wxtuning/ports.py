@@ -1,4 +1,4 @@
-"""What an adapter implements. The docstrings are the contracts; `wxtuning.testing.contracts` checks them.
+"""What an adapter implements. The docstrings are the contracts; `wxtuning.testing.FakeBackend` keeps them all.
 
 Protocols: there is nothing to inherit. Values cross a port, never a vendor's objects, and no vendor's exception does:
 an adapter raises `AdapterError` and its children.
