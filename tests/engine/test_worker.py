@@ -228,6 +228,8 @@ def test_a_config_survives_its_json(llama):
     "values",
     [
         {"num_epochs": 0},
+        {"num_epochs": 1.5},
+        {"seed": -1},
         {"learning_rate": float("nan")},
         {"learning_rate": 0},
         {"batch_size": True},
