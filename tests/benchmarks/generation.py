@@ -27,7 +27,7 @@ def ours(folder: Path, dtype: str = "float32") -> Figures:
     prompts = _prompts(folder)
     generator.generate(prompts[:BATCH], max_new_tokens=2)
     began = time.perf_counter()
-    answers = generator.generate(prompts, max_new_tokens=NEW, batch_size=BATCH)
+    answers = generator.generate(prompts, max_new_tokens=NEW)
     seconds = time.perf_counter() - began
     return _figures([answer.text for answer in answers], sum(answer.tokens for answer in answers), seconds)
 

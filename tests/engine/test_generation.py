@@ -56,6 +56,17 @@ def test_a_tuned_model_answers_the_same_in_every_batch(model, method, tuned):
 
 
 @pytest.mark.parametrize("method", METHODS)
+def test_answers_do_not_depend_on_how_much_is_read_at_once(model, method, tuned, monkeypatch):
+    generator = Generator.load(model, tuned[model, method], device="cpu")
+    at_once = texts(generator, PROMPTS)
+    monkeypatch.setattr("wxtuning.engine.model.AT_ONCE_ON_CPU", 30)
+    monkeypatch.setattr("wxtuning.engine.session.ROOM", 3)
+    assert texts(generator, PROMPTS) == at_once
+    monkeypatch.setattr("wxtuning.engine.generate.CACHE_BYTES", 1)
+    assert texts(generator, PROMPTS) == at_once
+
+
+@pytest.mark.parametrize("method", METHODS)
 def test_an_adapter_changes_the_answers_and_the_base_stays(model, method, tuned):
     bare = Generator.load(model, device="cpu")
     before = bare.losses([(prompt, "good") for prompt in PROMPTS])

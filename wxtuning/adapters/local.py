@@ -173,8 +173,7 @@ class Local:
         with _translated():
             generator, template = self._asked(ref)
             prompts = [render(template, text) for text in inputs]
-            with _at_most(_threads(generator.base)):
-                answers = generator.generate(prompts, **_drawn(decoding))
+            answers = generator.generate(prompts, **_drawn(decoding))
         return tuple(
             Answer(text=a.text, tokens=a.tokens, input_tokens=a.input_tokens, stop_reason=a.stop_reason)
             for a in answers
@@ -188,8 +187,7 @@ class Local:
     def losses(self, ref: DeploymentRef, pairs: Sequence[tuple[str, str]]) -> tuple[tuple[float, int], ...]:
         with _translated():
             generator, template = self._asked(ref)
-            with _at_most(_threads(generator.base)):
-                return tuple(generator.losses([(render(template, text), answer) for text, answer in pairs]))
+            return tuple(generator.losses([(render(template, text), answer) for text, answer in pairs]))
 
     def delete(self, ref: DeploymentRef) -> None:
         kind, _, key = ref.id.partition("/")
@@ -342,38 +340,11 @@ def _take(data: DataRef, file: Path) -> None:
         raise DataError(f"{data.uri} changed after it was checked", hint="Run the same line again.")
 
 
-WIDE = 512
-"""From this hidden size on, a second thread is worth what it costs; below, waiting for it costs more, and far more on
-a machine that is busy otherwise."""
-
-
-def _threads(model: str) -> int | None:
-    folder = _folder_of(model)
-    if folder is None:
-        return None
-    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    width = config.get("hidden_size") or config.get("d_model") or config.get("n_embd") or WIDE
-    return 1 if width < WIDE else None
-
-
-@contextmanager
-def _at_most(threads: int | None) -> Iterator[None]:
-    """Hold torch to so many threads inside the block."""
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads or before)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
 def _config(method: Method) -> engine.TuneConfig:
     values = method.model_dump(exclude={"model"}, exclude_none=True)
     if "target_modules" in values:
         values["target_modules"] = tuple(values["target_modules"])
-    return engine.TuneConfig(model=_path_of(method.model), threads=_threads(method.model), **values)
+    return engine.TuneConfig(model=_path_of(method.model), **values)
 
 
 def _described(folder: Path) -> dict[str, Any]:

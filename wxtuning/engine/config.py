@@ -34,7 +34,7 @@ class TuneConfig:
     early_stopping_patience  epochs without a better validation loss before the run ends with its best epoch
     checkpoint_every_seconds, checkpoint_every_steps   how much work a crash can cost; steps=None leaves it to seconds
     device, dtype            auto takes CUDA, then MPS, then the CPU; bfloat16 where the device is made for it
-    threads                  of the CPU; None leaves torch's own choice
+    threads                  of the CPU; None takes one for a narrow model, which is as fast, else torch's own choice
 
     Raises EngineError `bad_config` for a value out of range.
     """
@@ -89,7 +89,17 @@ class TuneConfig:
 
 
 _SAME_VERSION = "write the config with the wxtuning that runs it"
-_AT_LEAST_ONE = ("num_virtual_tokens", "r", "lora_alpha", "num_epochs", "batch_size", "accumulate_steps")
+_AT_LEAST_ONE = (
+    "num_virtual_tokens",
+    "r",
+    "lora_alpha",
+    "num_epochs",
+    "batch_size",
+    "accumulate_steps",
+    "max_input_tokens",
+    "max_output_tokens",
+)
+_MOST = 2**31 - 1
 _AT_LEAST_ONE_OR_NONE = ("early_stopping_patience", "checkpoint_every_steps", "threads")
 _AT_LEAST_ZERO = ("weight_decay", "checkpoint_every_seconds")
 _ABOVE_ZERO = ("learning_rate", "max_grad_norm")
@@ -107,9 +117,9 @@ def _object(text: str) -> dict[str, Any]:
 
 def _problems(config: TuneConfig) -> list[str]:
     return [
-        *(_number(config, name, least=1) for name in _AT_LEAST_ONE),
-        *(_number(config, name, least=1) for name in ("max_input_tokens", "max_output_tokens")),
-        *(_number(config, name, least=1) for name in _AT_LEAST_ONE_OR_NONE if getattr(config, name) is not None),
+        *(_whole(config, name, least=1) for name in _AT_LEAST_ONE),
+        *(_whole(config, name, least=1) for name in _AT_LEAST_ONE_OR_NONE if getattr(config, name) is not None),
+        _whole(config, "seed", least=0),
         *(_number(config, name, least=0) for name in _AT_LEAST_ZERO),
         *(_number(config, name, above=0) for name in _ABOVE_ZERO),
         *(_share(config, name) for name in ("lora_dropout", "warmup_ratio")),
@@ -120,6 +130,13 @@ def _problems(config: TuneConfig) -> list[str]:
         _template(config.verbalizer),
         _start(config),
     ]
+
+
+def _whole(config: TuneConfig, name: str, *, least: int) -> str:
+    value = getattr(config, name)
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= _MOST:
+        return f"{name} is {value!r}, expected a whole number, at least {least}"
+    return ""
 
 
 def _number(config: TuneConfig, name: str, *, least: float | None = None, above: float | None = None) -> str:

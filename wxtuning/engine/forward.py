@@ -94,6 +94,13 @@ def prefix_cache(base: Base, soft: torch.Tensor | None, ids: Sequence[int]) -> A
         return base.model(inputs_embeds=embedded, use_cache=True, return_dict=True).past_key_values
 
 
+def cache_bytes(base: Base) -> int:
+    """What the keys and values of one token take in memory."""
+    with torch.inference_mode():
+        layers = prefix_cache(base, None, (1,)).layers
+    return sum(states.nbytes for layer in layers for states in (layer.keys, layer.values))
+
+
 def can_share(base: Base) -> bool:
     """Whether `base` gives the same logits and gradients from a shared start as from whole rows (tried on two).
 

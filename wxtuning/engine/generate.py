@@ -14,13 +14,18 @@ import torch
 from wxtuning.engine.adapter import read_adapter
 from wxtuning.engine.data import Row
 from wxtuning.engine.errors import EngineError, translate
-from wxtuning.engine.forward import Forward, can_share
+from wxtuning.engine.forward import Forward, cache_bytes, can_share
 from wxtuning.engine.lora import active, add_lora
-from wxtuning.engine.model import Base, load_base
+from wxtuning.engine.model import Base, load_base, threads_for
 from wxtuning.engine.prompt import read_prompt
 from wxtuning.engine.session import Session, open_session
 
 StopReason = Literal["eos_token", "max_tokens", "stop_sequence"]
+
+
+CACHE_BYTES = 256 * 2**20
+"""What the keys and values of prompts that are answered together may take."""
+_MANY, _FEW = 64, 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +56,7 @@ class _Loaded:
 
     base: Base
     shares: bool
+    token_bytes: int
     wrapped: Any = None
     names: Iterator[int] = field(default_factory=itertools.count)
 
@@ -78,7 +84,10 @@ class Generator:
         Raises EngineError: model_not_found, bad_model, unsupported_model, bad_adapter, wrong_base.
         """
         base = load_base(model, revision=revision, device=device, dtype=dtype)
-        bare = cls(_Loaded(base=base, shares=can_share(base)))
+        with threads_for(base):
+            shares = can_share(base)
+            token_bytes = cache_bytes(base) if shares else 0
+        bare = cls(_Loaded(base=base, shares=shares, token_bytes=token_bytes))
         return bare if adapter is None else bare.with_adapter(adapter)
 
     def with_adapter(self, folder: Path) -> Generator:
@@ -112,9 +121,11 @@ class Generator:
         temperature: float = 0.0,
         top_p: float = 1.0,
         seed: int | None = None,
-        batch_size: int = 16,
+        batch_size: int | None = None,
     ) -> list[Answer]:
         """The answers, in the order of the prompts; they do not depend on how prompts share batches.
+
+        batch_size is the most prompts that are answered together; None takes up to 64, as many as CACHE_BYTES hold.
 
         temperature 0 takes the likeliest token each time; above 0 draws, from the likeliest tokens that together reach
         top_p, prompt i from its own stream of (seed, i). No seed means 0 for the first call of everyone: draws repeat.
@@ -125,9 +136,10 @@ class Generator:
         wish = _wish(max_new_tokens, stop, temperature, top_p, seed)
         ids = self._checked_ids(prompts)
         answers: dict[int, Answer] = {}
-        ordered = sorted(range(len(ids)), key=lambda number: len(ids[number]))
-        for start in range(0, len(ordered), batch_size):
-            part = ordered[start : start + batch_size]
+        left = sorted(range(len(ids)), key=lambda number: len(ids[number]))
+        while left:
+            size = batch_size or self._together([len(ids[number]) for number in left], max_new_tokens)
+            part, left = left[:size], left[size:]
             with self._turn():
                 answers.update(zip(part, self._batch(part, [ids[number] for number in part], wish), strict=True))
         return [answers[number] for number in range(len(ids))]
@@ -191,6 +203,13 @@ class Generator:
                 alive, chosen = [alive[index] for index in kept], [chosen[index] for index in kept]
             session.step(chosen)
 
+    def _together(self, lengths: Sequence[int], new: int) -> int:
+        """How many of the first prompts to answer together; `lengths` ascend, so each new one widens all before it."""
+        if not self._loaded.shares:
+            return _FEW
+        a_row = ((length + self._virtual + new) * self._loaded.token_bytes for length in lengths[:_MANY])
+        return max(1, sum((number + 1) * size <= CACHE_BYTES for number, size in enumerate(a_row)))
+
     def _pieces(self, ids: list[int], wish: _Wish) -> Iterator[str]:
         base = self._loaded.base
         row, sent = _Making(base, wish, len(ids), self._room(len(ids))), ""
@@ -239,7 +258,8 @@ class Generator:
     @contextmanager
     def _turn(self) -> Iterator[None]:
         """The base to ourselves, with our adapter in it."""
-        with self._loaded.base.lock, active(self._loaded.wrapped, self._lora), torch.inference_mode():
+        loaded = self._loaded
+        with loaded.base.lock, active(loaded.wrapped, self._lora), threads_for(loaded.base), torch.inference_mode():
             try:
                 yield
             except (RuntimeError, MemoryError) as cause:

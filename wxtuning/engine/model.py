@@ -17,6 +17,10 @@ from wxtuning.engine.tokens import Tokens
 
 # Below this width the conversions of bfloat16 cost more than its matrix products save (measured, see tests/benchmarks).
 WIDE = 512
+# Below this width one thread is as fast as two, and a second one that waits for a busy core costs up to 3x (measured).
+NARROW = 256
+# Tokens that a CPU computes at once: more only costs memory there, its matrix products are no faster (measured).
+AT_ONCE_ON_CPU = 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +49,11 @@ class Base:
         config = self.model.config.get_text_config(decoder=True)
         limit = getattr(config, "max_position_embeddings", None)
         return int(limit) if limit else None
+
+    @property
+    def at_once(self) -> int | None:
+        """The most tokens worth computing in one pass; None where more is always better."""
+        return AT_ONCE_ON_CPU if self.device.type == "cpu" else None
 
     def embed(self, ids: torch.Tensor) -> torch.Tensor:
         return self.embedding(ids)  # type: ignore[no-any-return]  # transformers is untyped here
@@ -93,6 +102,17 @@ def choose_dtype(wanted: str, device: torch.device, *, width: int) -> torch.dtyp
         return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float32
     native = device.type == "cpu" and width >= WIDE and _cpu_has_bfloat16()
     return torch.bfloat16 if native else torch.float32
+
+
+@contextmanager
+def threads_for(base: Base, wanted: int | None = None) -> Iterator[None]:
+    """`wanted` CPU threads inside the block; for None one where the base is narrow, else what torch has."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(wanted or (1 if base.width < NARROW else before))
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _cpu_has_bfloat16() -> bool:

@@ -23,7 +23,7 @@ from wxtuning.engine.files import write_atomically
 from wxtuning.engine.forward import Forward, can_share
 from wxtuning.engine.lora import dropping, new_lora
 from wxtuning.engine.metrics import Metrics, read_metrics
-from wxtuning.engine.model import load_base
+from wxtuning.engine.model import load_base, threads_for
 from wxtuning.engine.optimiser import AdamW, learning_rate
 from wxtuning.engine.prompt import new_prompt
 
@@ -67,10 +67,6 @@ class TuneResult:
     warnings: tuple[str, ...] = ()
 
 
-# Tokens that a CPU computes at once: more only costs memory there, its matrix products are no faster (measured).
-_MOST_ON_CPU = 1024
-
-
 def _ignore(_metric: Metric) -> None: ...
 
 
@@ -105,7 +101,7 @@ def tune(
     if done := _finished(folder, digest):
         return done
     on_stage("loading", 0)
-    with _settings(config):
+    with _deterministic():
         try:
             return _Run(config, folder, digest, on_metric, should_stop, on_stage).go()
         except (RuntimeError, MemoryError, OSError) as cause:
@@ -137,20 +133,23 @@ class _Run:
     should_stop: Callable[[], bool]
     on_stage: Callable[[Stage, int], None]
     began: float = field(default_factory=time.monotonic)
+    windows: list[list[int]] = field(default_factory=list)
 
     def go(self) -> TuneResult:
-        self._load()
-        self._resume()
-        self.on_stage("tuning", self.steps)
-        try:
-            stopped = self._steps()
-        finally:
-            self.metrics.close()
-        return self._result(None) if stopped else self._finish()
-
-    def _load(self) -> None:
         config = self.config
         self.base = load_base(config.model, revision=config.revision, device=config.device, dtype=config.dtype)
+        with threads_for(self.base, config.threads):
+            self._prepare()
+            self._resume()
+            self.on_stage("tuning", self.steps)
+            try:
+                stopped = self._steps()
+            finally:
+                self.metrics.close()
+            return self._result(None) if stopped else self._finish()
+
+    def _prepare(self) -> None:
+        config = self.config
         self.train = read_rows(self.folder / TRAIN, self.base.tokens, config)
         self.validation = self._validation_rows()
         self._check_lengths()
@@ -237,12 +236,12 @@ class _Run:
     def _window(self, step: int) -> list[list[Row]]:
         """The batches of one optimiser step."""
         epoch, place = divmod(step - 1, self.steps_per_epoch)
-        rows = self.train.rows
-        lengths = [row.length for row in rows]
-        chosen = windows(lengths, size=self.window, seed=self.config.seed, epoch=epoch)[place]
+        if place == 0 or not self.windows:
+            lengths = [row.length for row in self.train.rows]
+            self.windows = windows(lengths, size=self.window, seed=self.config.seed, epoch=epoch)
+        rows, chosen = self.train.rows, self.windows[place]
         batches = [[rows[number] for number in part] for part in slices(chosen, self.config.batch_size)]
-        most = _MOST_ON_CPU if self.base.device.type == "cpu" else None
-        return [part for batch in batches for part in split_long(batch, most=most)]
+        return [part for batch in batches for part in split_long(batch, most=self.base.at_once)]
 
     def _gradients(self, window: Sequence[Sequence[Row]], step: int) -> float:
         """Add up the gradients of the loss per answer token over the whole window; returns that loss."""
@@ -399,17 +398,15 @@ def _finished(folder: Path, digest: str) -> TuneResult | None:
 
 
 @contextmanager
-def _settings(config: TuneConfig) -> Iterator[None]:
-    """Threads and deterministic kernels for the run; what the process had is put back."""
-    threads, strict = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+def _deterministic() -> Iterator[None]:
+    """Kernels that give the same numbers every time; what the process had is put back."""
+    strict = torch.are_deterministic_algorithms_enabled()
     deterministic: Any = torch.utils.deterministic  # its one switch is a property that type checkers do not see
     fill = deterministic.fill_uninitialized_memory
-    torch.set_num_threads(config.threads or threads)
     torch.use_deterministic_algorithms(True, warn_only=True)
     deterministic.fill_uninitialized_memory = False  # it would write every new tensor once more
     try:
         yield
     finally:
-        torch.set_num_threads(threads)
         torch.use_deterministic_algorithms(strict)
         deterministic.fill_uninitialized_memory = fill

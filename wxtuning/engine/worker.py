@@ -135,6 +135,8 @@ def _tune(reporter: Reporter, stop: Stop) -> None:
     if stop():
         reporter.end("canceled", "canceled before the first step")
         return
+    # Without it cuBLAS may add in another order every time; it is read when CUDA starts.
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     # Nothing loaded here ever becomes garbage, and looking for it would cost a sixth of the start.
     gc.disable()
     from wxtuning.engine.train import tune
