@@ -90,6 +90,13 @@ def test_a_plan_reads_back_equal(experiment):
     assert wx.Plan.from_json(plan.to_json()) == plan
 
 
+@pytest.mark.parametrize("text", ["", "{}", '{"spec": {"name": "", "method": {"method": "lora", "r": 0}}}'])
+def test_what_is_no_plan_is_a_plan_error(text):
+    with pytest.raises(wx.PlanError) as caught:
+        wx.Plan.from_json(text)
+    assert all(problem.startswith("Plan: ") for problem in caught.value.problems)
+
+
 def test_a_notebook_shows_the_experiment_and_the_plan(experiment):
     assert "colours" in experiment._repr_html_()
     assert "optimiser steps" in experiment.plan()._repr_html_()
@@ -101,6 +108,37 @@ def test_all_problems_are_told_at_once(experiment):
     assert "batch_size is 17; fake takes 1 to 16" in text
     assert "row 1, colour: expected text, found int 7" in text
     assert "row 2, text: no such column; columns found: other" in text
+
+
+def test_problems_of_both_templates_and_of_all_that_needs_no_template_are_told_together(rows):
+    asked = wx.TuningExperiment("colours", task="classification", labels=("red",)).on(FakeBackend())
+    asked = asked.load(rows).tune(num_epochs=99, early_stopping_patience=2)
+    text = problems_of(asked.to_jsonl(input="{text", output="{colour!r}", label_map={"green": "x"}))
+    assert "input: '{text' is no template" in text
+    assert "output: '{colour!r}' is no template" in text
+    assert "num_epochs is 99" in text
+    assert "early_stopping_patience needs validation rows" in text
+    assert "two labels or more, found red" in text
+    assert "label_map names labels that the data does not have: green" in text
+
+
+def test_the_readable_column_is_checked_beside_an_unreadable_template(experiment):
+    text = problems_of(experiment.to_jsonl(input="{text", output="color"))
+    assert "input: '{text' is no template" in text
+    assert "row 1, color: no such column; columns found: text, colour" in text
+    assert "… and 35 more rows like these" in text
+
+
+def test_a_bad_template_is_told_where_there_are_no_rows():
+    text = problems_of(wx.TuningExperiment("empty").to_jsonl(input="{").on(FakeBackend()))
+    assert "is no template" in text
+    assert ".load(" in text
+
+
+def test_a_bad_template_is_told_beside_a_source_that_cannot_be_read(experiment, tmp_path):
+    text = problems_of(experiment.load(tmp_path / "nothing.jsonl").to_jsonl(input="{"))
+    assert "is no template" in text
+    assert "nothing.jsonl" in text
 
 
 def test_an_experiment_without_rows_says_how_to_give_some():
@@ -311,3 +349,17 @@ def test_a_broken_line_is_named_with_its_file_and_number(tmp_path, experiment):
     file.write_text('{"text": "a", "colour": "red"}\n{"text": \n')
     with pytest.raises(wx.DataError, match=r"rows.jsonl line 2: no JSON"):
         experiment.load(file).plan()
+
+
+@pytest.mark.parametrize(
+    "verb",
+    [
+        lambda experiment: experiment.load([], limit=-3),
+        lambda experiment: experiment.evaluate(0.1),
+        lambda experiment: experiment.tune("some/model"),
+        lambda experiment: experiment.clean(True),
+    ],
+)
+def test_a_verb_given_a_value_it_cannot_use_says_what_it_expects(verb):
+    with pytest.raises(wx.PlanError, match=r"found .*, expected "):
+        verb(wx.TuningExperiment("any"))

@@ -128,6 +128,20 @@ def test_a_lock_is_given_back_when_the_work_is_done_or_fails(tmp_path):
         pass
 
 
+@pytest.mark.parametrize("run", ["file", "file/run"])
+def test_a_file_in_place_of_the_folder_to_be_locked_is_named_and_left_alone(tmp_path, run):
+    (tmp_path / "file").write_bytes(b"mine")
+    with pytest.raises(WxTuningError, match=f"cannot work in .*/{run}: exp") as caught, locked(tmp_path / run):
+        pass
+    assert "WXTUNING_HOME" in caught.value.hint
+    assert (tmp_path / "file").read_bytes() == b"mine"
+
+
+def test_an_error_of_the_locked_work_comes_out_as_it_is(tmp_path):
+    with pytest.raises(FileExistsError), locked(tmp_path / "run"):
+        raise FileExistsError
+
+
 @pytest.mark.parametrize(
     ("name", "file_name"),
     [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sqlite3
 import subprocess
 import sys
@@ -68,6 +69,40 @@ def test_starting_a_finished_step_again_does_not_undo_it(journal):
     before = journal.run("run")
     journal.start("run", "upload")
     assert journal.run("run") == before
+
+
+@pytest.mark.parametrize(("run", "step"), [("run", "upload"), ("other", "tune")])
+def test_a_step_that_never_started_cannot_finish(journal, run, step):
+    journal.start("run", "tune")
+    with pytest.raises(JournalError, match=f"'{step}' of run '{run}' cannot finish") as caught:
+        journal.finish(run, step, "here")
+    assert "start(run, step)" in caught.value.hint
+    assert journal.run("run").value(step) is None
+
+
+@pytest.mark.parametrize("value", ["here", [1, {"b": None, "a": 0.5}], math.nan])
+def test_finishing_a_step_again_with_the_same_value_changes_nothing(journal, value):
+    journal.start("run", "upload")
+    journal.finish("run", "upload", value)
+    before = repr(journal.run("run"))
+    journal.finish("run", "upload", value)
+    assert repr(journal.run("run")) == before
+
+
+def test_the_order_of_keys_makes_no_other_value(journal):
+    journal.start("run", "upload")
+    journal.finish("run", "upload", {"a": 1, "b": 2})
+    journal.finish("run", "upload", {"b": 2, "a": 1})
+
+
+@pytest.mark.parametrize(("first", "second"), [("here", "there"), (1, True), ([], {}), ("x" * 999, "y" * 999)])
+def test_a_finished_step_cannot_finish_with_another_value(journal, first, second):
+    journal.start("run", "upload")
+    journal.finish("run", "upload", first)
+    with pytest.raises(JournalError, match="'upload' of run 'run' finished before with") as caught:
+        journal.finish("run", "upload", second)
+    assert len(str(caught.value)) < 400
+    assert journal.run("run").value("upload") == first
 
 
 def test_beginning_a_known_run_again_changes_nothing(journal):

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import math
 import random
+import tomllib
+from pathlib import Path
 
 import numpy as np
 import pytest
+from packaging.requirements import Requirement
 from rouge_score.rouge_scorer import RougeScorer
 from scipy import stats
 from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, log_loss
 
+from wxtuning.errors import DataError
 from wxtuning.metrics import (
     NO_LABEL,
     Difference,
@@ -87,6 +91,22 @@ def test_a_label_neither_expected_nor_answered_counts_zero_in_macro_f1():
 def test_a_missing_answer_is_an_error_and_not_a_shorter_comparison(score):
     with pytest.raises(ValueError, match=r"shorter|longer"):
         score(["billing"], ["billing", "praise"])
+
+
+@pytest.mark.parametrize(
+    ("metric", "given", "needed"),
+    [
+        (accuracy, ([], []), "reference"),
+        (macro_f1, ([], [], LABELS), "reference"),
+        (macro_f1, (["praise"], ["praise"], ()), "label"),
+        (perplexity, ([], []), "text"),
+        (perplexity, ([0.0], [0]), "token"),
+    ],
+)
+def test_a_score_of_nothing_is_an_error_that_says_what_is_needed(metric, given, needed):
+    with pytest.raises(DataError, match=f"{metric.__name__} needs one {needed} or more, found none") as caught:
+        metric(*given)
+    assert caught.value.hint
 
 
 @pytest.mark.parametrize("answer", ["praise", " Praise\n", "PRAISE.", "'praise'", '"Praise".', "`praise`", "\tpraise"])
@@ -166,6 +186,14 @@ def test_mcnemar_of_equal_answers_is_one():
 
 def test_mcnemar_survives_thousands_of_rows():
     assert 0 <= mcnemar([1.0] * 3000, [0.0] * 3000) < 1e-100
+
+
+def test_the_oldest_scipy_that_is_asked_for_takes_the_rng_of_these_tests():
+    project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())["project"]
+    asked = map(Requirement, project["optional-dependencies"]["test"])
+    (scipy,) = (requirement for requirement in asked if requirement.name == "scipy")
+    assert "1.14.1" not in scipy.specifier
+    assert "1.15.0" in scipy.specifier
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 
 import pytest
@@ -55,8 +56,81 @@ def test_a_parameter_nearly_right_is_answered_with_the_right_one(given, meant):
     assert problems_of(lambda: LoRA(**{given: 1})) == (f"LoRA: {given}: no such parameter; did you mean {meant}?",)
 
 
-def test_a_parameter_far_from_all_gets_no_suggestion():
-    assert problems_of(lambda: LoRA(zzz=1)) == ("LoRA: zzz: no such parameter",)
+def test_a_parameter_far_from_all_is_answered_with_all_there_are():
+    (problem,) = problems_of(lambda: Cleaning(zzz=1))
+    assert problem == (
+        "Cleaning: zzz: no such parameter; leave it out, or take one of strip, drop_empty, drop_duplicates"
+    )
+
+
+def test_what_is_wrong_inside_a_spec_is_one_problem_a_line_with_its_place():
+    assert problems_of(
+        lambda: ExperimentSpec(
+            name="",
+            mapping={"inptu": "x", "validation": -1},
+            method={"method": "lora", "r": 0, "learningrate": 1},
+            evaluation={"holdout": 0},
+        )
+    ) == (
+        "ExperimentSpec: name: found an empty text, expected a text of length 1 or more; change it",
+        "ExperimentSpec: mapping.validation: found -1, expected 0 or more; change it, or leave it out for 0",
+        "ExperimentSpec: mapping.inptu: no such parameter; did you mean input?",
+        "ExperimentSpec: method.r: found 0, expected 1 or more; change it, or leave it out",
+        "ExperimentSpec: method.learningrate: no such parameter; did you mean learning_rate?",
+        "ExperimentSpec: evaluation.holdout: found 0, expected more than 0; change it, or leave it out for 0.1",
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "problem"),
+    [
+        ({"mapping": 3}, "mapping: found 3, expected a dict of parameters; change it, or leave it out"),
+        ({"method": {"method": "sft"}}, "method: found a dict, expected one whose 'method' is one of 'prompt_tuning', "
+         "'lora'; change it, or leave it out"),
+        ({"method": {"r": 4}}, "method: found a dict, expected one with a 'method'; change it, or leave it out"),
+        ({"method": {"method": "lora", "target_modules": ["q", 1]}},
+         "method.target_modules.1: found 1, expected text; change it"),
+        ({"mapping": {"label_map": {"input": 3}}}, "mapping.label_map.input: found 3, expected text; change it"),
+        ({"task": "summarisation"}, "task: found text, expected 'classification', 'generation' or 'summarization'; "
+         "did you mean 'summarization'?"),
+        ({"two\nlines": 1, "name": "x"}, r"'two\nlines': no such parameter; leave it out, or take one of name, task"),
+        ({"limit": -(10**5000)}, "limit: found a number of more than 18 digits, expected"),
+    ],
+)  # fmt: skip
+def test_a_problem_says_where_what_was_found_what_was_expected_and_the_way_out(given, problem):
+    (found,) = problems_of(lambda: ExperimentSpec(**{"name": "demo", **given}))
+    assert found.startswith(f"ExperimentSpec: {problem}")
+    assert "\n" not in found
+
+
+def test_a_template_and_labels_are_judged_beside_wrong_numbers():
+    assert len(problems_of(lambda: PromptTuning(verbalizer="", init="text", batch_size=0))) == 3
+    assert len(problems_of(lambda: Mapping(label_map={"a": "x", "b": "x"}, validation=-1))) == 2
+
+
+READERS = {
+    "model_validate": ExperimentSpec.model_validate,
+    "model_validate_json": lambda given: ExperimentSpec.model_validate_json(json.dumps(given)),
+    "model_validate_strings": ExperimentSpec.model_validate_strings,
+}
+
+
+@pytest.mark.parametrize("reader", READERS.values(), ids=READERS)
+def test_every_way_to_read_a_spec_tells_all_problems_as_a_plan_error(reader):
+    found = problems_of(lambda: reader({"name": "", "method": {"method": "lora", "seed": "-1"}}))
+    assert [problem.split(": ")[1] for problem in found] == ["name", "method.seed"]
+
+
+@pytest.mark.parametrize("reader", READERS.values(), ids=READERS)
+@pytest.mark.parametrize("given", [None, [], {"method": []}])
+def test_what_is_no_spec_at_all_is_a_plan_error(reader, given):
+    assert all(problem.startswith("ExperimentSpec: ") for problem in problems_of(lambda: reader(given)))
+
+
+@pytest.mark.parametrize("text", ["", "{", b"\xff", "[" * 100_000, '{"name": "x"} {}'])
+def test_text_that_is_no_json_is_a_plan_error(text):
+    (problem,) = problems_of(lambda: ExperimentSpec.model_validate_json(text))
+    assert problem.startswith("ExperimentSpec: no JSON (")
 
 
 def test_a_wrong_value_is_not_repeated_in_the_error():
@@ -111,9 +185,27 @@ def test_a_text_alone_means_that_the_prompt_starts_from_it():
     assert PromptTuning().init_method == "random"
 
 
-@pytest.mark.parametrize("text", [None, "", "  "])
-def test_to_start_from_a_text_needs_the_text(text):
-    assert "needs init_text" in problems_of(lambda: PromptTuning(init="text", init_text=text))[0]
+@pytest.mark.parametrize("given", [{"init": "text"}, {"init_method": "text", "init_text": ""}, {"init_text": "  "}])
+def test_to_start_from_a_text_needs_the_text(given):
+    (problem,) = problems_of(lambda: PromptTuning(**given))
+    assert problem.startswith("PromptTuning: init_text: found ")
+    assert "expected the words that the soft prompt starts from" in problem
+
+
+def test_an_empty_text_alone_is_called_empty():
+    assert problems_of(lambda: PromptTuning(init_text=""))[0].startswith("PromptTuning: init_text: found an empty text")
+
+
+@pytest.mark.parametrize(("short", "long"), [("auto", "auto"), ("auto", "random")])
+def test_a_parameter_given_under_both_its_names_is_answered_with_the_other_name(short, long):
+    assert problems_of(lambda: PromptTuning(init=short, init_method=long)) == (
+        "PromptTuning: init: another name for init_method, which is given too; leave one of them out",
+    )
+
+
+def test_a_text_is_not_blamed_for_a_method_that_there_is_not():
+    (problem,) = problems_of(lambda: PromptTuning(init_method="txt", init_text="Sort it"))
+    assert problem.endswith("did you mean 'text'?")
 
 
 @pytest.mark.parametrize("name", ["init", "init_method"])

@@ -174,7 +174,8 @@ class TuningExperiment:
         return self._backend or registry.backend("local")
 
     def _with(self, **asked: object) -> TuningExperiment:
-        return self._set(spec=self.spec.model_copy(update=asked))
+        said = {name: getattr(self.spec, name) for name in type(self.spec).model_fields}
+        return self._set(spec=ExperimentSpec(**{**said, **asked}))
 
     def _set(self, **fields: object) -> TuningExperiment:
         # `replace` would call __init__, which takes what a person says, not the fields.

@@ -14,6 +14,7 @@ import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TextIO
 
 from wxtuning.errors import RunLocked, WxTuningError
 
@@ -104,11 +105,11 @@ def locked(folder: Path) -> Iterator[None]:
 
     Raises:
         RunLocked: if another process holds it.
+        WxTuningError: if the folder cannot be made or written.
     """
     import fcntl
 
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "run.lock").open("a+") as file:
+    with _lock_file(folder) as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as cause:
@@ -121,3 +122,14 @@ def locked(folder: Path) -> Iterator[None]:
         file.write(str(os.getpid()))
         file.flush()
         yield
+
+
+def _lock_file(folder: Path) -> TextIO:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        return (folder / "run.lock").open("a+")
+    except OSError as cause:
+        raise WxTuningError(
+            f"cannot work in {folder}: expected a folder that can be written, found: {cause.strerror}",
+            hint=f"Put aside what is in its place. {_ELSEWHERE}",
+        ) from cause

@@ -15,8 +15,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from wxtuning.errors import JournalError
+from wxtuning.tables import shortened
 
 VERSION = 1
+MOST_SHOWN = 60
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS runs (
@@ -101,12 +103,21 @@ class Journal:
             )
 
     def finish(self, run: str, step: str, value: object) -> None:
-        """Write down that a started step is done and what it returned, a JSON value other than None."""
+        """Write down that a started step is done and what it returned, a JSON value other than None.
+
+        Saying the same again changes nothing.
+
+        Raises:
+            JournalError: if the step was never started, or is finished with another value.
+        """
         with self._connection() as connection:
-            connection.execute(
-                "UPDATE steps SET finished_at = ?, value = ? WHERE run = ? AND step = ?",
-                (_now(), json.dumps(value, ensure_ascii=False), run, step),
-            )
+            text = json.dumps(value, ensure_ascii=False)
+            changed = connection.execute(
+                "UPDATE steps SET finished_at = ?, value = ? WHERE run = ? AND step = ? AND finished_at IS NULL",
+                (_now(), text, run, step),
+            ).rowcount
+            if not changed:
+                _check_same(connection, run, step, text)
 
     def forget(self, run: str) -> None:
         """Remove a run's record; its folders are not touched."""
@@ -155,6 +166,26 @@ class Journal:
                 f"the journal {self.file} cannot be used: {cause}",
                 hint="Put the file aside to start with an empty journal; finished adapters stay where they are.",
             ) from cause
+
+
+def _check_same(connection: sqlite3.Connection, run: str, step: str, text: str) -> None:
+    found = connection.execute("SELECT value FROM steps WHERE run = ? AND step = ?", (run, step)).fetchone()
+    if found is None:
+        raise JournalError(
+            f"step {step!r} of run {run!r} cannot finish: expected one that was started, found no such step",
+            hint="Call start(run, step) before the step happens.",
+        )
+    if _ordered(found[0]) != _ordered(text):
+        raise JournalError(
+            f"step {step!r} of run {run!r} finished before with {shortened(found[0], MOST_SHOWN)}; "
+            f"expected the same again, found {shortened(text, MOST_SHOWN)}",
+            hint="What was written first is kept. Change the experiment's name to start anew.",
+        )
+
+
+def _ordered(text: str) -> str:
+    # Compared as text, so that 1, 1.0 and True stay three values.
+    return json.dumps(json.loads(text), sort_keys=True)
 
 
 def _entry(step: str, started_at: str, finished_at: str | None, value: str | None) -> Entry:

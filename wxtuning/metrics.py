@@ -12,6 +12,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from wxtuning.errors import DataError
+
 NO_LABEL = "(no label)"
 """What an answer counts as that is none of the labels."""
 
@@ -35,12 +37,23 @@ def _bare(text: str) -> str:
 
 
 def accuracy(outputs: Sequence[str], references: Sequence[str]) -> float:
-    """Share of outputs equal to their reference, 0 to 1."""
+    """Share of outputs equal to their reference, 0 to 1.
+
+    Raises:
+        DataError: if there is nothing to score.
+    """
+    _check_any("accuracy", "reference", len(references))
     return sum(output == reference for output, reference in zip(outputs, references, strict=True)) / len(references)
 
 
 def macro_f1(outputs: Sequence[str], references: Sequence[str], labels: Sequence[str]) -> float:
-    """Mean over the labels of the F1 score, 0 to 1; a label that is neither expected nor answered counts 0."""
+    """Mean over the labels of the F1 score, 0 to 1; a label that is neither expected nor answered counts 0.
+
+    Raises:
+        DataError: if there is nothing to score, or no label.
+    """
+    _check_any("macro_f1", "reference", len(references))
+    _check_any("macro_f1", "label", len(labels))
     return sum(_f1(outputs, references, label) for label in labels) / len(labels)
 
 
@@ -48,6 +61,11 @@ def _f1(outputs: Sequence[str], references: Sequence[str], label: str) -> float:
     hits = sum(1 for output, reference in zip(outputs, references, strict=True) if output == reference == label)
     named = sum(output == label for output in outputs) + sum(reference == label for reference in references)
     return 2 * hits / named if named else 0.0
+
+
+def _check_any(metric: str, what: str, count: int) -> None:
+    if not count:
+        raise DataError(f"{metric} needs one {what} or more, found none", hint="Score rows that are held out.")
 
 
 def confusion(outputs: Sequence[str], references: Sequence[str]) -> dict[str, dict[str, int]]:
@@ -86,7 +104,13 @@ def _longest_common_subsequence(first: Sequence[str], second: Sequence[str]) -> 
 
 
 def perplexity(losses: Sequence[float], tokens: Sequence[int]) -> float:
-    """exp of the mean loss per token: `losses` are sums of nats per text, `tokens` the texts' token counts."""
+    """exp of the mean loss per token: `losses` are sums of nats per text, `tokens` the texts' token counts.
+
+    Raises:
+        DataError: if there is no text, or no token in the texts.
+    """
+    _check_any("perplexity", "text", len(losses))
+    _check_any("perplexity", "token", sum(tokens))
     return math.exp(min(sum(losses) / sum(tokens), 700.0))
 
 

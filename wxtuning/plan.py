@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from wxtuning.folder import slug
+from wxtuning.problems import as_plan_error
 from wxtuning.records import DataReport
 from wxtuning.spec import ExperimentSpec
 from wxtuning.tables import Table, shortened
@@ -89,8 +90,13 @@ class Plan:
 
     @classmethod
     def from_json(cls, text: str) -> Plan:
-        """Read what `to_json` wrote."""
-        return _adapter().validate_json(text)
+        """Read what `to_json` wrote.
+
+        Raises:
+            PlanError: with everything in the text that belongs to no plan.
+        """
+        with as_plan_error(cls):
+            return _adapter().validate_json(text)
 
     def table(self) -> Table:
         """The plan as a table of two columns."""

@@ -10,14 +10,17 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from wxtuning import records, steps
-from wxtuning.errors import PlanError, WxTuningError
+from wxtuning.errors import DataError, PlanError, WxTuningError
 from wxtuning.plan import Plan, Split, TokenReport
 from wxtuning.ports import Limits, Source, Tuner
-from wxtuning.records import Converted, Record
+from wxtuning.records import Converted, Record, Reject, Row
 from wxtuning.spec import NO_CLEANING, ExperimentSpec, Method, PromptTuning, Task
 
 MOST_LABELS = 10
 """Above this many labels IBM's guide expects prompt tuning to do badly."""
+
+MOST_REJECTS = 5
+"""So many rejected rows are quoted among the problems; the rest are counted."""
 
 TOKENS = {"max_input_tokens": 256, "max_output_tokens": 128}
 
@@ -37,10 +40,11 @@ def prepare(spec: ExperimentSpec, source: Source | None, tuner: Tuner) -> Prepar
 
     Raises:
         PlanError: with every problem at once.
-        DataError: if the source cannot be read at all.
+        DataError: if the source cannot be read at all, and nothing else is wrong.
     """
     problems: list[str] = []
     limits = _limits(spec.method, tuner, problems)
+    _check_asked(spec, problems)
     converted = _converted(spec, source, problems)
     if converted is None or limits is None:
         raise PlanError(problems)
@@ -72,30 +76,65 @@ def _limits(method: Method, tuner: Tuner, problems: list[str]) -> Limits | None:
     return limits
 
 
+def _check_asked(spec: ExperimentSpec, problems: list[str]) -> None:
+    if spec.method.early_stopping_patience and not spec.mapping.validation:
+        problems.append("early_stopping_patience needs validation rows: .to_jsonl(validation=0.1)")
+    if spec.labels:
+        _check_labels(spec, spec.labels, problems)
+
+
+def _check_labels(spec: ExperimentSpec, labels: Sequence[str], problems: list[str]) -> None:
+    if spec.task != "classification":
+        return
+    if len(labels) < 2:
+        problems.append(f"classification needs two labels or more, found {', '.join(labels) or 'none'}")
+    if unknown := sorted(set(spec.mapping.label_map) - set(labels)):
+        problems.append(f"label_map names labels that the data does not have: {', '.join(unknown)}")
+
+
 def _converted(spec: ExperimentSpec, source: Source | None, problems: list[str]) -> Converted | None:
-    if source is None:
-        problems.append("no rows: say .load(...) with a JSON Lines file, a list of dicts, a DataFrame or a Dataset")
+    readable = _readable_templates(spec, problems)
+    rows = _rows(spec, source, problems)
+    if rows is None:
         return None
-    if not _templates_are_readable(spec, problems):
+    if len(readable) < 2:
+        _tell(records.rejects(rows, readable), problems)
         return None
-    rows = steps.load(source, spec.limit)
     converted = records.convert(rows, spec.mapping, spec.cleaning, _allowed(spec))
-    if rejected := converted.report.rejected:
-        problems += [str(reject) for reject in rejected[:5]]
-        problems += [f"… and {len(rejected) - 5} more rows like these"] if len(rejected) > 5 else []
-    elif not converted.records:
+    _tell(converted.report.rejected, problems)
+    if not converted.report.rejected and not converted.records:
         problems.append(f"no rows are left of {len(rows)} read")
     return converted
 
 
-def _templates_are_readable(spec: ExperimentSpec, problems: list[str]) -> bool:
-    for column in (spec.mapping.input, spec.mapping.output):
+def _readable_templates(spec: ExperimentSpec, problems: list[str]) -> list[str]:
+    readable = []
+    for field, template in (("input", spec.mapping.input), ("output", spec.mapping.output)):
         try:
-            records.columns_of(column)
+            records.columns_of(template)
+            readable.append(template)
         except ValueError as error:
-            problems.append(str(error))
-            return False
-    return True
+            problems.append(f"{field}: {error}")
+    return readable
+
+
+def _rows(spec: ExperimentSpec, source: Source | None, problems: list[str]) -> Sequence[Row] | None:
+    if source is None:
+        problems.append("no rows: say .load(...) with a JSON Lines file, a list of dicts, a DataFrame or a Dataset")
+        return None
+    try:
+        return steps.load(source, spec.limit)
+    except DataError as error:
+        if not problems:
+            raise
+        problems.append(str(error))
+        return None
+
+
+def _tell(rejected: Sequence[Reject], problems: list[str]) -> None:
+    problems += map(str, rejected[:MOST_REJECTS])
+    if more := len(rejected[MOST_REJECTS:]):
+        problems.append(f"… and {more} more rows like these")
 
 
 def _allowed(spec: ExperimentSpec) -> tuple[str, ...]:
@@ -132,12 +171,8 @@ def _check_rows(
         problems.append(f"holdout={spec.evaluation.holdout:g} of {len(converted.records)} rows holds out none")
     if not limits.min_rows <= len(train) <= (limits.max_rows or len(train)):
         problems.append(f"{len(train)} training rows; the backend takes {limits.min_rows} to {limits.max_rows}")
-    if spec.task == "classification" and len(labels) < 2:
-        problems.append(f"classification needs two labels or more, found {', '.join(labels) or 'none'}")
-    if unknown := sorted(set(spec.mapping.label_map) - set(labels)) if spec.task == "classification" else []:
-        problems.append(f"label_map names labels that the data does not have: {', '.join(unknown)}")
-    if spec.method.early_stopping_patience and not spec.mapping.validation:
-        problems.append("early_stopping_patience needs validation rows: .to_jsonl(validation=0.1)")
+    if not spec.labels:
+        _check_labels(spec, labels, problems)
 
 
 def _resolved(

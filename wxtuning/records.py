@@ -138,6 +138,15 @@ def convert(rows: Iterable[Row], mapping: ColumnMapping, cleaning: Cleaning, lab
     return Converted(records=tuple(records), report=_report(read, records, ledger))
 
 
+def rejects(rows: Iterable[Row], columns: Sequence[str]) -> tuple[Reject, ...]:
+    """What is wrong with single columns or templates, where the mapping that they belong to cannot be read."""
+    ledger = _Ledger()
+    for number, row in enumerate(rows, start=1):
+        for column in columns:
+            _cell(number, row, column, ledger)
+    return tuple(ledger.rejected)
+
+
 def _mapped(number: int, row: Row, mapping: ColumnMapping, ledger: _Ledger) -> Record | None:
     text = _cell(number, row, mapping.input, ledger)
     answer = _cell(number, row, mapping.output, ledger)
@@ -175,7 +184,7 @@ def columns_of(column: str) -> tuple[str, ...]:
     """
     if "{" not in column and "}" not in column:
         return (column,)
-    fields = [field for field in Formatter().parse(column) if field[1] is not None]
+    fields = [field for field in _parsed(column) if field[1] is not None]
     names = [str(name) for _, name, form, conversion in fields if not form and conversion is None]
     # "{row.__class__}" or "{0[x]}" would let a template reach into objects; a template only names columns.
     if (
@@ -183,8 +192,18 @@ def columns_of(column: str) -> tuple[str, ...]:
         or len(names) < len(fields)
         or not all(name.strip() and not set(".[]!:") & set(name) for name in names)
     ):
-        raise ValueError(f"{column!r} is no template; write column names in braces, for example '{{title}}: {{body}}'")
+        raise ValueError(f"{column!r} is no template; {_TEMPLATES}")
     return tuple(dict.fromkeys(names))
+
+
+_TEMPLATES = "write column names in braces, for example '{title}: {body}'"
+
+
+def _parsed(column: str) -> list[tuple[str, str | None, str | None, str | None]]:
+    try:
+        return list(Formatter().parse(column))
+    except ValueError as cause:
+        raise ValueError(f"{column!r} is no template ({cause}); {_TEMPLATES}") from cause
 
 
 def _filled(column: str, parts: Mapping[str, str]) -> str:

@@ -5,12 +5,12 @@ A parameter that is None means "what the backend recommends for this model"; `pl
 
 from __future__ import annotations
 
-from difflib import get_close_matches
-from typing import Annotated, Literal
+from collections import Counter
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
-from wxtuning.errors import PlanError
+from wxtuning.problems import as_plan_error
 
 Task = Literal["classification", "generation", "summarization"]
 InitMethod = Literal["random", "text", "auto"]
@@ -31,24 +31,30 @@ class Spec(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, hide_input_in_errors=True)
 
     def __init__(self, **fields: object) -> None:
-        try:
+        with as_plan_error(type(self)):
             super().__init__(**fields)
-        except ValidationError as cause:
-            raise PlanError(_problems(type(self), cause)) from None
 
+    # Tells pydantic to look into specs inside a spec by itself. Through their __init__ it would learn of all that is
+    # wrong with one of them as a single error without a place.
+    __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]
 
-def _problems(spec: type[Spec], cause: ValidationError) -> list[str]:
-    # Only place and message are read: the rest of a pydantic error echoes what was given, secrets included.
-    found = cause.errors(include_url=False, include_context=False, include_input=False)
-    return [f"{spec.__name__}: {_problem(spec, error['loc'], error['msg'])}" for error in found]
+    @classmethod
+    def model_validate(cls, obj: object, **how: Any) -> Self:
+        """Read a spec from a dict, or check a spec."""
+        with as_plan_error(cls):
+            return super().model_validate(obj, **how)
 
+    @classmethod
+    def model_validate_json(cls, json_data: str | bytes | bytearray, **how: Any) -> Self:
+        """Read what `model_dump_json` wrote."""
+        with as_plan_error(cls):
+            return super().model_validate_json(json_data, **how)
 
-def _problem(spec: type[Spec], place: tuple[int | str, ...], message: str) -> str:
-    field = ".".join(map(str, place))
-    if message == "Extra inputs are not permitted":
-        near = get_close_matches(field, spec.model_fields, n=1)
-        message = f"no such parameter; did you mean {near[0]}?" if near else "no such parameter"
-    return f"{field}: {message}" if field else message.removeprefix("Value error, ")
+    @classmethod
+    def model_validate_strings(cls, obj: object, **how: Any) -> Self:
+        """Read a spec from a dict whose values are all text."""
+        with as_plan_error(cls):
+            return super().model_validate_strings(obj, **how)
 
 
 class _Tuning(Spec):
@@ -67,11 +73,17 @@ class _Tuning(Spec):
     def __init__(self, model: str = EMBEDDED_MODEL, **parameters: object) -> None:
         super().__init__(model=model, **parameters)
 
-    @model_validator(mode="after")
-    def _has_a_place_for_the_input(self) -> _Tuning:
-        if self.verbalizer.count("{{input}}") != 1:
-            raise ValueError("verbalizer must hold {{input}} exactly once, for example 'Input: {{input}} Output:'")
-        return self
+    __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]
+
+    @field_validator("verbalizer")
+    @classmethod
+    def _has_a_place_for_the_input(cls, verbalizer: str) -> str:
+        if (times := verbalizer.count("{{input}}")) != 1:
+            raise ValueError(
+                f"expected {{{{input}}}} exactly once, found it {times} times; write, for example, "
+                "'Input: {{input}} Output:'"
+            )
+        return verbalizer
 
 
 class PromptTuning(_Tuning):
@@ -97,23 +109,32 @@ class PromptTuning(_Tuning):
 
     method: Literal["prompt_tuning"] = "prompt_tuning"
     init_method: InitMethod = Field(default="random", validation_alias=AliasChoices("init_method", "init"))
-    init_text: str | None = None
+    init_text: str | None = Field(default=None, validate_default=True)
     num_virtual_tokens: Positive | None = None
 
     @model_validator(mode="before")
     @classmethod
     def _text_alone_means_text(cls, given: object) -> object:
-        if isinstance(given, dict) and given.get("init_text") and not {"init_method", "init"} & given.keys():
-            return {**given, "init_method": "text"}
-        return given
+        if not isinstance(given, dict) or given.get("init_text") is None or {"init_method", "init"} & given.keys():
+            return given
+        return {**given, "init_method": "text"}
 
-    @model_validator(mode="after")
-    def _text_goes_with_the_text_method(self) -> PromptTuning:
-        if self.init_method == "text" and not (self.init_text or "").strip():
-            raise ValueError("init_method='text' needs init_text, the words that the soft prompt starts from")
-        if self.init_method != "text" and self.init_text is not None:
-            raise ValueError(f"init_text is only used with init_method='text', not with {self.init_method!r}")
-        return self
+    @field_validator("init_text")
+    @classmethod
+    def _goes_with_the_text_method(cls, text: str | None, given: ValidationInfo) -> str | None:
+        if "init_method" not in given.data:  # it is wrong itself, so nothing can be said about the two
+            return text
+        method = given.data["init_method"]
+        if method == "text" and not (text or "").strip():
+            raise ValueError(_no_words(text))
+        if method != "text" and text is not None:
+            raise ValueError(f"only used with init_method='text', not with {method!r}; leave one of the two out")
+        return text
+
+
+def _no_words(text: str | None) -> str:
+    found = "found nothing" if text is None else "found an empty text"
+    return f"{found}, expected the words that the soft prompt starts from; write them, or take another init_method"
 
 
 class LoRA(_Tuning):
@@ -171,11 +192,16 @@ class Mapping(Spec):
     label_map: dict[str, str] = {}
     validation: Annotated[float, Field(ge=0)] = 0
 
-    @model_validator(mode="after")
-    def _maps_two_labels_to_two_words(self) -> Mapping:
-        if len(set(self.label_map.values())) < len(self.label_map):
-            raise ValueError("label_map gives two labels the same word, so answers could not be told apart")
-        return self
+    @field_validator("label_map")
+    @classmethod
+    def _maps_two_labels_to_two_words(cls, words: dict[str, str]) -> dict[str, str]:
+        counts = Counter(words.values())
+        if shared := [label for label, word in words.items() if counts[word] > 1]:
+            raise ValueError(
+                f"labels {', '.join(map(repr, shared))} have the same word as another, so answers could not be told "
+                "apart; give each its own"
+            )
+        return words
 
 
 class Evaluation(Spec):
