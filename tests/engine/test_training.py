@@ -27,6 +27,16 @@ def test_every_class_learns_with_every_method(model, method, folder):
     assert result.steps == 36 and result.epochs == 12
 
 
+@pytest.mark.parametrize("method", METHODS)
+def test_tuning_in_bfloat16_goes_the_way_of_float32(model, method, tmp_path):
+    narrow, full = run_folder(tmp_path / "narrow"), run_folder(tmp_path / "full")
+    tune(config_for(model, method, dtype="bfloat16"), narrow)
+    tune(config_for(model, method, dtype="float32"), full)
+    losses = [[metric["loss"] for metric in read_metrics(folder)] for folder in (narrow, full)]
+    assert losses[0] == pytest.approx(losses[1], rel=0.02)
+    assert losses[0] != losses[1]
+
+
 def test_the_curve_has_a_line_for_every_step_and_every_validation(llama, tmp_path):
     folder, heard = run_folder(tmp_path / "run", validation=ROWS[:6]), []
     tune(config_for(llama), folder, on_metric=heard.append)

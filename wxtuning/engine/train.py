@@ -23,7 +23,7 @@ from wxtuning.engine.files import write_atomically
 from wxtuning.engine.forward import Forward, can_share
 from wxtuning.engine.lora import dropping, new_lora
 from wxtuning.engine.metrics import Metrics, read_metrics
-from wxtuning.engine.model import load_base, threads_for
+from wxtuning.engine.model import choose_attention, load_base, threads_for
 from wxtuning.engine.optimiser import AdamW, learning_rate
 from wxtuning.engine.prompt import new_prompt
 
@@ -152,7 +152,8 @@ class _Run:
         config = self.config
         self.train = read_rows(self.folder / TRAIN, self.base.tokens, config)
         self.validation = self._validation_rows()
-        self._check_lengths()
+        longest = self._longest_row()
+        choose_attention(self.base, longest=longest)
         self.adapter = self._new_adapter()
         self.forward = self._new_forward()
         self.optimiser = AdamW(self.adapter.parameters, weight_decay=config.weight_decay)
@@ -169,7 +170,7 @@ class _Run:
             raise EngineError(text, code="bad_config", hint="write a validation split, or leave early stopping out")
         return None
 
-    def _check_lengths(self) -> None:
+    def _longest_row(self) -> int:
         virtual = self.config.num_virtual_tokens if self.config.method == "prompt_tuning" else 0
         longest = virtual + max(row.length for row in [*self.train.rows, *(self.validation or self.train).rows])
         if not self.base.seq2seq and self.base.longest is not None and longest > self.base.longest:
@@ -177,6 +178,7 @@ class _Run:
                 f"the longest row has {longest} tokens with {virtual} virtual ones, the model takes {self.base.longest}"
             )
             raise EngineError(text, code="too_long", hint="lower max_input_tokens or max_output_tokens")
+        return longest
 
     def _new_adapter(self) -> Adapter:
         make = new_prompt if self.config.method == "prompt_tuning" else new_lora
