@@ -199,11 +199,16 @@ def _joined(parts: Sequence[_Read], before: int) -> Any:
     """One cache of all parts, each padded on the left, behind the first `before` columns, to the widest."""
     past = parts[0].past
     length = max(part.past.get_seq_length() for part in parts)
-    past.layers = [
-        _Roomy(*(_stacked([getattr(layer, name) for layer in layers], before) for name in _STATES), length=length)
-        for layers in zip(*(part.past.layers for part in parts), strict=True)
-    ]
+    of_layer = list(zip(*(part.past.layers for part in parts), strict=True))
+    past.layers = [_moved(layers, before, length) for layers in of_layer]
     return past
+
+
+def _moved(layers: Sequence[Any], before: int, length: int) -> _Roomy:
+    keys, values = (_stacked([getattr(layer, name) for layer in layers], before) for name in _STATES)
+    for layer in layers:
+        layer.reset()  # so that not every layer's states are held twice at the end
+    return _Roomy(keys, values, length=length)
 
 
 _STATES = ("keys", "values")
