@@ -23,7 +23,7 @@ from wxtuning.engine.session import Session, open_session
 StopReason = Literal["eos_token", "max_tokens", "stop_sequence"]
 
 
-CACHE_BYTES = 512 * 2**20
+CACHE_BYTES = 256 * 2**20
 """What the keys and values of prompts that are answered together may take."""
 _MANY, _FEW = 64, 16
 
