@@ -11,12 +11,14 @@ from wxtuning import errors
 from wxtuning.errors import (
     AdapterError,
     DataError,
+    InputChangedError,
     JobCanceled,
     JobError,
     JobFailed,
     JournalError,
     LeakageError,
     MissingDependency,
+    NotAuthorized,
     NotOffered,
     PlanError,
     RunLocked,
@@ -29,11 +31,13 @@ PARENTS = {
     WxTuningError: (Exception,),
     PlanError: (WxTuningError, ValueError),
     DataError: (WxTuningError, ValueError),
+    InputChangedError: (DataError,),
     LeakageError: (WxTuningError, ValueError),
     RunLocked: (WxTuningError,),
     JournalError: (WxTuningError,),
     AdapterError: (WxTuningError,),
     MissingDependency: (AdapterError, ImportError),
+    NotAuthorized: (AdapterError,),
     NotOffered: (AdapterError,),
     Unavailable: (AdapterError,),
     JobError: (WxTuningError,),
@@ -46,11 +50,13 @@ ERRORS = [
     WxTuningError("it broke", hint=HINT),
     PlanError(["no name", "no rows"], hint=HINT),
     DataError("row 3", hint=HINT),
+    InputChangedError("rows.jsonl", hint=HINT),
     LeakageError("seen", hint=HINT),
     RunLocked("busy", hint=HINT),
     JournalError("torn", hint=HINT),
     AdapterError("no answer", backend="watsonx", hint=HINT),
     MissingDependency("no torch", backend="local", hint=HINT),
+    NotAuthorized("no token", backend="hub", hint=HINT),
     NotOffered("no LoRA", backend="watsonx", hint=HINT),
     Unavailable("503", backend="watsonx", hint=HINT),
     JobError("ended", job="local:demo-1", hint=HINT),
@@ -115,7 +121,7 @@ def test_a_plan_error_lists_and_keeps_all_problems():
     assert str(error) == "2 problems:\n  - no name\n  - no rows"
 
 
-@pytest.mark.parametrize("kind", [AdapterError, MissingDependency, NotOffered, Unavailable])
+@pytest.mark.parametrize("kind", [AdapterError, MissingDependency, NotAuthorized, NotOffered, Unavailable])
 def test_an_adapter_error_names_its_backend(kind):
     assert kind("no answer", backend="watsonx").backend == "watsonx"
     with pytest.raises(TypeError):

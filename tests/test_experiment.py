@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import pickle
-from dataclasses import replace
 
 import datasets
 import pandas as pd
@@ -107,7 +106,7 @@ def test_all_problems_are_told_at_once(experiment):
     assert "num_epochs is 99; fake takes 1 to 50" in text
     assert "batch_size is 17; fake takes 1 to 16" in text
     assert "row 1, colour: expected text, found int 7" in text
-    assert "row 2, text: no such column; columns found: other" in text
+    assert "row 2, text: no field 'text'; fields found: 'other'" in text
 
 
 def test_problems_of_both_templates_and_of_all_that_needs_no_template_are_told_together(rows):
@@ -125,7 +124,7 @@ def test_problems_of_both_templates_and_of_all_that_needs_no_template_are_told_t
 def test_the_readable_column_is_checked_beside_an_unreadable_template(experiment):
     text = problems_of(experiment.to_jsonl(input="{text", output="color"))
     assert "input: '{text' is no template" in text
-    assert "row 1, color: no such column; columns found: text, colour" in text
+    assert "row 1, color: no field 'color'; the nearest is 'colour'; fields found: 'text', 'colour'" in text
     assert "… and 35 more rows like these" in text
 
 
@@ -156,7 +155,7 @@ def test_too_few_rows_for_the_backend_is_a_problem(experiment):
     limits = Limits(
         fingerprint="x", parameters={"num_epochs": Range(low=1, high=9, default=1)}, min_rows=50, max_rows=60
     )
-    assert "30 training rows; the backend takes 50 to 60" in problems_of(experiment.on(FakeBackend(limits_of=limits)))
+    assert "30 training rows; fake takes 50 to 60" in problems_of(experiment.on(FakeBackend(limits_of=limits)))
 
 
 def test_a_classification_may_write_its_longest_label_and_one_token_more(experiment):
@@ -188,7 +187,7 @@ def test_held_out_rows_are_never_trained_on(experiment, home):
 def test_scoring_rows_that_were_trained_on_is_refused():
     row = Record(number=3, input="The SAME  words", output="x", label="x")
     with pytest.raises(LeakageError, match="rows 3"):
-        steps.fence([replace(row, number=1, input="the same words")], [row])
+        steps.fence([row._replace(number=1, input="the same words")], [row])
 
 
 def test_the_chain_tunes_scores_and_deploys(experiment, backend):
@@ -347,8 +346,7 @@ def test_what_cannot_be_loaded_is_named(experiment):
 def test_a_broken_line_is_named_with_its_file_and_number(tmp_path, experiment):
     file = tmp_path / "rows.jsonl"
     file.write_text('{"text": "a", "colour": "red"}\n{"text": \n')
-    with pytest.raises(wx.DataError, match=r"rows.jsonl line 2: no JSON"):
-        experiment.load(file).plan()
+    assert "row 2 (line 2): no JSON" in problems_of(experiment.load(file))
 
 
 @pytest.mark.parametrize(
@@ -363,3 +361,14 @@ def test_a_broken_line_is_named_with_its_file_and_number(tmp_path, experiment):
 def test_a_verb_given_a_value_it_cannot_use_says_what_it_expects(verb):
     with pytest.raises(wx.PlanError, match=r"found .*, expected "):
         verb(wx.TuningExperiment("any"))
+
+
+def test_runs_of_another_version_are_left_out_by_name(home):
+    from wxtuning.job import foreign_runs
+    from wxtuning.journal import Journal
+
+    Journal(home / "journal.db").begin("old-1", "old", '{"from": "another version"}')
+    assert wx.runs() == ()
+    assert foreign_runs() == ("old-1",)
+    with pytest.raises(wx.JournalError, match="another version"):
+        wx.attach("old-1")

@@ -27,6 +27,7 @@ _HOME_OF = {
     "Deployment": "deployment",
     "attach": "job",
     "runs": "job",
+    "templates": "template",
     "Deployer": "ports",
     "Evaluator": "ports",
     "Source": "ports",
@@ -34,11 +35,13 @@ _HOME_OF = {
     "WxTuningError": "errors",
     "PlanError": "errors",
     "DataError": "errors",
+    "InputChangedError": "errors",
     "LeakageError": "errors",
     "RunLocked": "errors",
     "JournalError": "errors",
     "AdapterError": "errors",
     "MissingDependency": "errors",
+    "NotAuthorized": "errors",
     "NotOffered": "errors",
     "Unavailable": "errors",
     "JobError": "errors",
@@ -66,6 +69,8 @@ __all__ = [
     "Deployment",
     "attach",
     "runs",
+    # what data should look like
+    "templates",
     # what an adapter implements
     "Deployer",
     "Evaluator",
@@ -75,11 +80,13 @@ __all__ = [
     "WxTuningError",
     "PlanError",
     "DataError",
+    "InputChangedError",
     "LeakageError",
     "RunLocked",
     "JournalError",
     "AdapterError",
     "MissingDependency",
+    "NotAuthorized",
     "NotOffered",
     "Unavailable",
     "JobError",
@@ -94,12 +101,14 @@ if TYPE_CHECKING:
     from wxtuning.errors import (
         AdapterError,
         DataError,
+        InputChangedError,
         JobCanceled,
         JobError,
         JobFailed,
         JournalError,
         LeakageError,
         MissingDependency,
+        NotAuthorized,
         NotOffered,
         PlanError,
         RunLocked,
@@ -112,6 +121,7 @@ if TYPE_CHECKING:
     from wxtuning.plan import Plan
     from wxtuning.ports import Deployer, Evaluator, Source, Tuner
     from wxtuning.spec import Cleaning, DeploymentSpec, Evaluation, LoRA, Mapping, PromptTuning, WaitPolicy
+    from wxtuning.template import templates
 
 
 def __getattr__(name: str) -> object:

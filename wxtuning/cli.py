@@ -1,4 +1,4 @@
-"""The command line: `wxtuning demo`, `wxtuning runs`, `wxtuning show RUN`. Prints; knows only public names."""
+"""The command line: `wxtuning demo`, `validate FILE`, `runs`, `show RUN` and more. Prints; knows only public names."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ from typing import Annotated
 import typer
 
 from wxtuning.adapters.local import Local
-from wxtuning.errors import WxTuningError
+from wxtuning.errors import DataError, WxTuningError
 from wxtuning.events import Event, StepFinished
 from wxtuning.experiment import TuningExperiment
-from wxtuning.job import TuningRun, attach, runs
+from wxtuning.job import TuningRun, attach, foreign_runs, runs
 from wxtuning.progress import ProgressBar, is_watched
 from wxtuning.runner import Listener, ignore
 from wxtuning.spec import LoRA, Method, PromptTuning
 from wxtuning.tables import Table
+from wxtuning.template import FEW, templates
 from wxtuning.tiny import INSTRUCTION, demonstration_file
 
 HELP = "From a data set to a tuned, tested and deployed foundation model in one chain."
@@ -39,6 +40,12 @@ class MethodName(StrEnum):
 class Init(StrEnum):
     TEXT = "text"
     RANDOM = "random"
+
+
+class TaskName(StrEnum):
+    CLASSIFICATION = "classification"
+    GENERATION = "generation"
+    SUMMARIZATION = "summarization"
 
 
 @app.command()
@@ -158,6 +165,8 @@ def list_runs(as_json: Annotated[bool, typer.Option("--json", help="Print a JSON
     rows = tuple((run.key, run.state, run.plan.spec.task, run.plan.spec.method.method, _scores(run)) for run in found)
     table = Table(title="Runs", columns=("run", "state", "task", "method", "base / instruction / tuned"), rows=rows)
     typer.echo(str(table) if rows else "no runs yet; `wxtuning demo` makes one")
+    if foreign := foreign_runs():
+        typer.echo(f"{len(foreign)} runs of another version of wxtuning cannot be shown: {', '.join(foreign[:5])}")
 
 
 def _scores(run: TuningRun) -> str:
@@ -175,6 +184,36 @@ def show(
         typer.echo(json.dumps(_summary(found)))
         return
     typer.echo(f"{found.plan}\n\n{found.report}")
+
+
+@app.command()
+def template(
+    task: Annotated[TaskName, typer.Argument(help="What the model is to learn.")],
+    rows: Annotated[int, typer.Option(help="How many lines; watsonx.ai takes no fewer than 50.")] = FEW,
+) -> None:
+    """Print a small valid JSON Lines file: what your data should look like."""
+    typer.echo(templates(task.value, rows=rows), nl=False)
+
+
+@app.command()
+def validate(
+    file: Annotated[str, typer.Argument(help="A file, or a pattern in quotes for several.")],
+    task: Annotated[TaskName, typer.Option(help="What the rows are for.")] = TaskName.GENERATION,
+    labels: Annotated[str, typer.Option(help="The only outputs allowed, separated by commas.")] = "",
+    input: Annotated[str, typer.Option(help="A column, or a template: '{title}: {body}'.")] = "input",
+    output: Annotated[str, typer.Option(help="A column, or a template.")] = "output",
+    as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON and nothing else.")] = False,
+) -> None:
+    """Judge every row of a file; exit code 0 if all can be used, 1 if some cannot, 2 if the file cannot."""
+    from wxtuning.adapters.files import verdict_on
+
+    try:
+        verdict = verdict_on(file, task=task.value, labels=labels, input=input, output=output)
+    except (DataError, ValueError) as error:
+        typer.echo(f"wxtuning: {error}", err=True)
+        raise typer.Exit(2) from None
+    typer.echo(verdict.to_json() if as_json else str(verdict))
+    raise typer.Exit(2 if verdict.file_error else 1 if verdict.rejected else 0)
 
 
 def main() -> None:

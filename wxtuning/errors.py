@@ -3,11 +3,13 @@
     WxTuningError                      .hint
     ├── PlanError        (ValueError)    cannot run as written; .problems lists all of them
     ├── DataError        (ValueError)    a row or file cannot be used; names file, line, field, value
+    │   └── InputChangedError            a file is no longer the one that was read
     ├── LeakageError     (ValueError)    rows to be scored were seen in training
     ├── RunLocked                        another process works on this very run
     ├── JournalError                     the record of past runs cannot be read or written
     ├── AdapterError                     .backend; the vendor's exception is always __cause__
     │   ├── MissingDependency (ImportError)   ends in the exact install command
+    │   ├── NotAuthorized                absent, wrong or expired credentials; never prints them
     │   ├── NotOffered                   this backend has no such capability; names one that has
     │   └── Unavailable                  temporary; the same call may succeed later
     └── JobError                         .job
@@ -66,6 +68,10 @@ class DataError(WxTuningError, ValueError):
     """A row or a file cannot be used; the message names file, line, field and value."""
 
 
+class InputChangedError(DataError):
+    """A file changed while it was read, or is no longer what was read before; nothing may be made of it."""
+
+
 class LeakageError(WxTuningError, ValueError):
     """Rows that were to be scored were seen in training, so the scores would be worthless."""
 
@@ -88,6 +94,10 @@ class AdapterError(WxTuningError):
 
 class MissingDependency(AdapterError, ImportError):
     """A package is not installed; the hint is the exact command that installs it."""
+
+
+class NotAuthorized(AdapterError):
+    """The credentials are absent, wrong, expired or too narrow; they are never part of the message."""
 
 
 class NotOffered(AdapterError):

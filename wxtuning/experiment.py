@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
-from wxtuning import planner, registry, runner
+from wxtuning import planner, records, registry, runner
+from wxtuning.datareport import DataView
+from wxtuning.errors import PlanError
 from wxtuning.folder import home_folder
 from wxtuning.job import TuningJob, TuningRun
 from wxtuning.plan import Plan
-from wxtuning.ports import Deployer, Evaluator, Tuner
+from wxtuning.ports import Deployer, Evaluator, Source, Tuner
 from wxtuning.progress import ProgressBar, is_watched
 from wxtuning.registry import Backend
 from wxtuning.runner import Listener, Run, adrive, drive, ignore
@@ -22,11 +25,14 @@ from wxtuning.spec import (
     ExperimentSpec,
     Mapping,
     Method,
+    OnReject,
     PromptTuning,
+    Sampling,
     Task,
     WaitPolicy,
 )
 from wxtuning.tables import Table
+from wxtuning.tokens import TokenReport, XRays
 
 Given = ParamSpec("Given")
 Value = TypeVar("Value")
@@ -51,6 +57,7 @@ class TuningExperiment:
 
     spec: ExperimentSpec
     _source: object = field(default=None, repr=False)
+    _test: object = field(default=None, repr=False)
     _backend: Backend | None = field(default=None, repr=False)
     _tuner: Tuner | None = field(default=None, repr=False)
     _deployer: Deployer | None = field(default=None, repr=False)
@@ -68,12 +75,42 @@ class TuningExperiment:
         spec = ExperimentSpec(name=name, task=task, labels=tuple(labels), description=description, tags=tuple(tags))
         object.__setattr__(self, "spec", spec)
 
-    def load(self, source: object, *, limit: int | None = None) -> TuningExperiment:
-        """Take rows from a JSON Lines file, a list of dicts, a pandas DataFrame, a `datasets.Dataset` or a Source.
+    def load(
+        self,
+        source: object,
+        *,
+        split: str | None = None,
+        revision: str | None = None,
+        name: str | None = None,
+        columns: Sequence[str] | None = None,
+        streaming: bool = False,
+        limit: int | None = None,
+        sample: Sampling = "first",
+        seed: int = 0,
+        on_reject: OnReject = "stop",
+    ) -> TuningExperiment:
+        """Say where the rows are; nothing is read yet.
 
-        `limit` takes only so many rows, from the start.
+        Args:
+            source: A file or a glob of files; the id of a data set on the Hugging Face Hub, such as
+                `"alespalla/chatbot_instruction_prompts"`; a `datasets.Dataset`, `DatasetDict`, `IterableDataset` or
+                `IterableDatasetDict`; a pandas DataFrame; dicts in a list, any other iterable or a generator, which
+                is read once and kept; or a Source of your own.
+            split, revision, name, columns, streaming: See `Selection`; each source takes those that it can mean.
+            limit: Take only so many rows.
+            sample: Which: the `first` ones, or `random` ones of all that can be used, of each label its part.
+            seed: Chooses the random ones.
+            on_reject: `stop` lets nothing be uploaded while a row is rejected, `skip` keeps the good rows and lists
+                the others in a file.
+
+        Raises:
+            PlanError: for a value that no experiment can have.
         """
-        return self._with(limit=limit)._set(_source=source)
+        # Handed on as they are, so that everything wrong with them is told at once.
+        selection = {"split": split, "revision": revision, "name": name, "columns": columns, "streaming": streaming}
+        rows = {"limit": limit, "sample": sample, "sample_seed": seed, "on_reject": on_reject}
+        asked = self._with(selection=selection, **rows)
+        return asked._set(_source=registry.kept(source))
 
     def clean(self, cleaning: Cleaning | None = None, **steps: Any) -> TuningExperiment:
         """Strip white space, drop empty rows and exact duplicates; see `Cleaning` for the steps."""
@@ -91,9 +128,20 @@ class TuningExperiment:
         """Say how often to look at the job and how long to wait, in seconds."""
         return self._with(wait=WaitPolicy(every_seconds=every, timeout_seconds=timeout))
 
-    def evaluate(self, evaluation: Evaluation | None = None, **how: Any) -> TuningExperiment:
-        """Compare tuned and untuned answers on rows held out of training; see `Evaluation`."""
-        return self._with(evaluation=evaluation or Evaluation(**how))
+    def evaluate(self, evaluation: Evaluation | None = None, *, test: object = None, **how: Any) -> TuningExperiment:
+        """Compare tuned and untuned answers on rows held out of training, or on rows of your own; see `Evaluation`.
+
+        Args:
+            evaluation: The value that the keywords would make; with `test`, those rows are scored by it.
+            test: Rows of your own to be scored: whatever `load` takes as a source. They are read as the rows to tune
+                on are, and none of them may be among those, nor nearly be.
+            how: The fields of `Evaluation`.
+        """
+        named = str(test) if isinstance(test, str | Path) else _OWN_ROWS
+        said = {**how, "test": named} if test is not None else how
+        asked = evaluation.model_copy(update=said) if isinstance(evaluation, Evaluation) else evaluation
+        own = None if isinstance(test, str | Path) else registry.kept(test)
+        return self._with(evaluation=Evaluation(**said) if asked is None else asked)._set(_test=own)
 
     def deploy(
         self, deployment: str | DeploymentSpec, *, description: str = "", tags: Sequence[str] = ()
@@ -130,6 +178,48 @@ class TuningExperiment:
         """
         return self._prepared().plan
 
+    def data(self) -> DataView:
+        """What becomes of every row: counts, reasons, labels and lengths, however much is still wrong.
+
+        Raises:
+            PlanError: if there are no rows to speak of.
+            DataError: if the source cannot be read.
+        """
+        draft = self._measured()
+        if draft.lines is None:
+            raise PlanError(draft.problems)
+        read = draft.lines
+        report = records.with_labels(read.converted, read.labels)
+        own = records.with_labels(read.own_test, read.labels) if read.own_test else None
+        return DataView(report=report, tokens=draft.tokens, test=own)
+
+    def tokens(self, *, exact: bool = False) -> TokenReport:
+        """How long the rows to tune on are in the model's own tokens, and what the limits cut; sends nothing.
+
+        Args:
+            exact: Count every row; else, of more than 10,000, those that can reach a limit and a sample of the others.
+
+        Raises:
+            PlanError: if there is nothing to count.
+        """
+        draft = self._measured(exact=exact)
+        if draft.tokens is None:
+            raise PlanError(draft.problems)
+        return draft.tokens
+
+    def xray(self, n: int = 3, *, rows: Sequence[int] = ()) -> XRays:
+        """Single rows as the model will see them in training, token by token: which count in the loss, what is cut.
+
+        Args:
+            n: So many of the rows to tune on, from the start.
+            rows: Instead, the rows with these 1-based numbers.
+
+        Raises:
+            PlanError: if there are no such rows.
+            NotOffered: if the backend does not tell.
+        """
+        return planner.xrayed(self._drafted(), self._tuner or self._place(), count=n, rows=rows)
+
     def run(self, *, progress: bool | None = None, listen: Listener | None = None) -> TuningRun:
         """Do the whole chain; killed at any point and run again, it continues where it stopped.
 
@@ -157,8 +247,21 @@ class TuningExperiment:
         return TuningJob(begun)
 
     def _prepared(self) -> planner.Prepared:
-        source = None if self._source is None else registry.source(self._source)
-        return planner.prepare(self.spec, source, self._tuner or self._place())
+        source = self._rows_from()
+        return planner.prepare(self.spec, source, self._tuner or self._place(), test=self._test_rows_from())
+
+    def _drafted(self) -> planner.Draft:
+        tuner = self._tuner or self._place()
+        return planner.drafted(self.spec, self._rows_from(), tuner, test=self._test_rows_from())
+
+    def _measured(self, *, exact: bool = False) -> planner.Draft:
+        return planner.measured(self._drafted(), self.spec, self._tuner or self._place(), exact=exact)
+
+    def _test_rows_from(self) -> Source | None:
+        asked = self.spec.evaluation
+        if asked is None or asked.test is None:
+            return None
+        return registry.source(asked.test if self._test is None else self._test)
 
     def _begun(self) -> Run:
         backend = self._place()
@@ -169,6 +272,12 @@ class TuningExperiment:
             deployer=self._deployer or backend,
             evaluator=self._evaluator,
         )
+
+    def _rows_from(self) -> Source | None:
+        if self._source is None:
+            return None
+        few = self.spec.limit if self.spec.sample == "first" else None
+        return registry.source(self._source, self.spec.selection, few)
 
     def _place(self) -> Backend:
         return self._backend or registry.backend("local")
@@ -187,11 +296,15 @@ class TuningExperiment:
     def _table(self) -> Table:
         spec = self.spec.model_dump(exclude_none=True, exclude_defaults=True)
         rows = [(name, str(value)) for name, value in spec.items()]
-        source = "nothing yet" if self._source is None else registry.source(self._source).describe()
-        return Table(title=f"Experiment {self.spec.name}", columns=("what", "as asked"), rows=(*rows, ("rows", source)))
+        source = self._rows_from()
+        shown = source.describe() if source else "nothing yet"
+        return Table(title=f"Experiment {self.spec.name}", columns=("what", "as asked"), rows=(*rows, ("rows", shown)))
 
     def _repr_html_(self) -> str:
         return self._table().html()
+
+
+_OWN_ROWS = "rows given"
 
 
 def _listener(progress: bool | None, listen: Listener | None) -> AbstractContextManager[Listener]:

@@ -14,7 +14,7 @@ import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TextIO
+from typing import BinaryIO, TextIO
 
 from wxtuning.errors import RunLocked, WxTuningError
 
@@ -58,21 +58,38 @@ def write_atomically(path: Path, content: bytes) -> None:
     Raises:
         WxTuningError: if the disk is full or the folder cannot be written; the old file is untouched.
     """
+    with replacing(path, needed=len(content)) as file:
+        file.write(content)
+
+
+@contextmanager
+def replacing(path: Path, *, needed: int = 0) -> Iterator[BinaryIO]:
+    """A file to write that takes the place of `path` when the block ends without an error, in one step.
+
+    Args:
+        path: The file to replace; its folder is made if missing.
+        needed: Bytes that will be written, for the message where there is no room; 0 where nobody knows.
+
+    Raises:
+        WxTuningError: if the disk is full or the folder cannot be written; the old file is untouched.
+    """
     temporary = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         with os.fdopen(handle, "wb") as file:
-            file.write(content)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         Path(temporary).replace(path)
         _sync_folder(path.parent)
-    except OSError as cause:
+    except BaseException as cause:
         if temporary:
             with suppress(OSError):
                 Path(temporary).unlink()
-        raise _cannot_write(path, len(content), cause) from cause
+        if isinstance(cause, OSError):
+            raise _cannot_write(path, needed, cause) from cause
+        raise
 
 
 def _sync_folder(folder: Path) -> None:
@@ -87,7 +104,7 @@ def _sync_folder(folder: Path) -> None:
 def _cannot_write(path: Path, size: int, cause: OSError) -> WxTuningError:
     if cause.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return WxTuningError(
-            f"no room to write {path}: {size:,} bytes needed ({cause.strerror})",
+            f"no room to write {path}{f': {size:,} bytes needed' if size else ''} ({cause.strerror})",
             hint="Free some space, then run the same line again: it continues where it stopped.",
         )
     return WxTuningError(f"cannot write {path}: {cause.strerror}", hint="Check the folder's owner and permissions.")

@@ -11,7 +11,7 @@ from typing import Any
 from wxtuning import curve, registry, runner
 from wxtuning.compare import Comparison
 from wxtuning.deployment import Deployment
-from wxtuning.errors import JobError, WxTuningError
+from wxtuning.errors import JobError, JournalError, PlanError, WxTuningError
 from wxtuning.folder import home_folder
 from wxtuning.journal import Journal, RunRecord
 from wxtuning.plan import Plan
@@ -195,8 +195,21 @@ def attach(id: str, *, on: Backend | None = None) -> TuningJob:
 
 
 def runs() -> tuple[TuningRun, ...]:
-    """Every run the journal knows, the newest first."""
-    return tuple(TuningRun(_run_of(record, None)) for record in _journal().runs())
+    """Every run the journal knows, the newest first; those that another version of wxtuning wrote are left out."""
+    return tuple(TuningRun(_run_of(record, None)) for record in _journal().runs() if _is_ours(record))
+
+
+def foreign_runs() -> tuple[str, ...]:
+    """The keys of the runs that another version of wxtuning wrote down in a way that this one cannot read."""
+    return tuple(record.key for record in _journal().runs() if not _is_ours(record))
+
+
+def _is_ours(record: RunRecord) -> bool:
+    try:
+        Plan.from_json(record.plan)
+    except PlanError:
+        return False
+    return True
 
 
 def _known_run(id: str, on: Backend | None) -> Run:
@@ -206,6 +219,11 @@ def _known_run(id: str, on: Backend | None) -> Run:
         known = ", ".join(record.key for record in records[:5]) or "none"
         raise WxTuningError(
             f"there is no run {id!r}; the newest are: {known}", hint="`wxtuning runs` lists all of them."
+        )
+    if not _is_ours(found):
+        raise JournalError(
+            f"run {found.key} was written down by another version of wxtuning, which this one cannot read",
+            hint=f"Its files lie in {home_folder() / 'runs' / found.key}; run the experiment again to go on.",
         )
     return _run_of(found, on)
 

@@ -6,13 +6,14 @@ import hashlib
 import json
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from wxtuning.folder import slug
 from wxtuning.problems import as_plan_error
 from wxtuning.records import DataReport
 from wxtuning.spec import ExperimentSpec
 from wxtuning.tables import Table, shortened
+from wxtuning.tokens import TokenReport
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -27,22 +28,23 @@ class Split:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class TokenReport:
-    """Lengths in the model's own tokens: longest input and output, and the rows (1-based) that the limits cut."""
+class Sample:
+    """A row as the model will see it: `number` is its 1-based number, `cut` says that not all of it fits."""
 
-    longest_input: int
-    longest_output: int
-    tokens_per_epoch: int
-    cut_inputs: tuple[int, ...]
-    cut_outputs: tuple[int, ...]
+    number: int
+    prompt: str
+    answer: str
+    cut: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """An experiment with nothing left open: the same data, parameters, model and backend give the same digest.
+    """An experiment with nothing left open: the same lines, parameters, model and backend give the same digest.
 
-    `spec` holds every parameter that will be used. `instruction` is what the untuned model is told in the fair
-    comparison. `words` maps each label to what the model writes for it.
+    `spec` holds every parameter and column that will be used; `mapping_form` says how the columns were found. The
+    fingerprints pin what was read (a Hub data set to its commit); they are empty for a Source that has none.
+    `instruction` is what the untuned model is told in the fair comparison. `words` maps each label to what the model
+    writes for it. `test_report` is about rows of the user's own to be scored, None where rows are held out.
     """
 
     spec: ExperimentSpec
@@ -58,7 +60,12 @@ class Plan:
     poll_seconds: float
     instruction: str
     words: dict[str, str]
-    samples: tuple[tuple[str, str], ...]
+    samples: tuple[Sample, ...]
+    mapping_form: str = ""
+    source_fingerprint: str = ""
+    test_source: str = ""
+    test_fingerprint: str = ""
+    test_report: DataReport | None = None
     warnings: tuple[str, ...] = ()
 
     @cached_property
@@ -71,7 +78,7 @@ class Plan:
     @cached_property
     def digest(self) -> str:
         """Identifies the run: the tuning job and everything that is done with its result."""
-        spec = self.spec.model_dump(mode="json", exclude={"wait"})
+        spec = self.spec.model_dump(mode="json", exclude=_NOT_IN_DIGEST)
         return _digest([self.tuning_digest, spec, self.instruction, self.test and self.test.sha256])
 
     @property
@@ -116,19 +123,36 @@ class Plan:
             ("method", f"{method.method} on {self.backend}"),
             ("parameters", ", ".join(f"{name}={value!r}" for name, value in parameters.items())),
             ("template", method.verbalizer),
-            ("data", f"{self.source}: {self.report.read} rows read, {self.report.kept} kept"),
+            *self._data_rows(),
             ("split", self._split()),
-            ("tokens", f"{self.tokens.tokens_per_epoch} an epoch; longest input {self.tokens.longest_input}, "
-                       f"longest output {self.tokens.longest_output}"),
+            ("tokens", self._tokens()),
             ("work", f"{self.optimizer_steps} optimiser steps"),
             ("compared with", f"untuned; untuned with “{shortened(self.instruction, 70)}”" if self.test else "nothing"),
             ("deployment", self.spec.deployment.name if self.spec.deployment else "none"),
             *self._sample_rows(),
         )  # fmt: skip
 
+    def _data_rows(self) -> tuple[tuple[str, str], ...]:
+        rows = [("data", _read(self.source, self.source_fingerprint, self.report)), ("columns", self._columns())]
+        if self.test_report:
+            rows.append(("rows to be scored", _read(self.test_source, self.test_fingerprint, self.test_report)))
+        return tuple(rows)
+
+    def _columns(self) -> str:
+        mapping = self.spec.mapping
+        named = f"messages={mapping.messages!r}" if mapping.messages else f"{mapping.input!r} → {mapping.output!r}"
+        return f"{named} ({self.mapping_form})" if self.mapping_form else named
+
+    def _tokens(self) -> str:
+        found = self.tokens
+        about = "" if found.exact else "about "
+        return (
+            f"{about}{found.tokens_per_epoch:,} an epoch; inputs up to {found.inputs.most} of {found.inputs.limit}, "
+            f"outputs up to {found.outputs.most} of {found.outputs.limit}"
+        )
+
     def _sample_rows(self) -> tuple[tuple[str, str], ...]:
-        shown = (f"{shortened(text, 70)} → {shortened(answer, 30)}" for text, answer in self.samples)
-        return tuple((f"row {number}", sample) for number, sample in enumerate(shown, start=1))
+        return tuple((f"row {sample.number} as the model sees it", _shown(sample)) for sample in self.samples)
 
     def _split(self) -> str:
         parts = [("train", self.train), ("validation", self.validation), ("held out", self.test)]
@@ -139,6 +163,20 @@ class Plan:
 
     def __str__(self) -> str:
         return self.table().text()
+
+
+# Which rows were asked for shows in the lines, whose digests are counted; the way of waiting changes nothing.
+_NOT_IN_DIGEST: dict[str, Any] = {"wait": True, "selection": True, "on_reject": True, "evaluation": {"test"}}
+
+
+def _read(source: str, fingerprint: str, report: DataReport) -> str:
+    pinned = f" ({shortened(fingerprint, 60)})" if fingerprint and fingerprint not in source else ""
+    return f"{source}{pinned}: {report.read} rows read, {report.kept} kept"
+
+
+def _shown(sample: Sample) -> str:
+    cut = " (cut)" if sample.cut else ""
+    return f"{shortened(sample.prompt, 120)} → {shortened(sample.answer, 60)}{cut}"
 
 
 def _listed(labels: tuple[str, ...]) -> str:

@@ -6,61 +6,131 @@ Everything that is wrong is found before anything is reported: `PlanError` lists
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 
-from wxtuning import records, steps
-from wxtuning.errors import DataError, PlanError, WxTuningError
-from wxtuning.plan import Plan, Split, TokenReport
+from wxtuning import fit, lines, records, steps
+from wxtuning.errors import NotOffered, PlanError, WxTuningError
+from wxtuning.lines import Lines, Records
+from wxtuning.plan import Plan, Sample, Split
 from wxtuning.ports import Limits, Source, Tuner
-from wxtuning.records import Converted, Record, Reject, Row
+from wxtuning.rows.verdict import Reject
 from wxtuning.spec import NO_CLEANING, ExperimentSpec, Method, PromptTuning, Task
+from wxtuning.tokens import Tokenizer, TokenReport, XRays, numbered, rendered
 
 MOST_LABELS = 10
 """Above this many labels IBM's guide expects prompt tuning to do badly."""
 
-MOST_REJECTS = 5
-"""So many rejected rows are quoted among the problems; the rest are counted."""
+SAMPLES = 3
+"""So many rows a plan shows in full."""
 
 TOKENS = {"max_input_tokens": 256, "max_output_tokens": 128}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Prepared:
-    """A plan and the lines it speaks of."""
+    """A plan and the lines it speaks of; `rejected` are the rows left out, each with its part, `train` or `test`."""
 
     plan: Plan
-    train: tuple[Record, ...]
-    validation: tuple[Record, ...]
-    test: tuple[Record, ...]
+    train: Records
+    validation: Records
+    test: Records
+    rejected: tuple[tuple[str, Reject], ...] = ()
 
 
-def prepare(spec: ExperimentSpec, source: Source | None, tuner: Tuner) -> Prepared:
+@dataclass(frozen=True, kw_only=True)
+class Draft:
+    """What is known of an experiment, however much of it is wrong; `problems` says what."""
+
+    method: Method
+    limits: Limits | None
+    lines: Lines | None
+    tokens: TokenReport | None
+    problems: tuple[str, ...]
+
+
+def prepare(spec: ExperimentSpec, source: Source | None, tuner: Tuner, *, test: Source | None = None) -> Prepared:
     """Resolve and check an experiment.
+
+    Args:
+        spec: What was asked for.
+        source: Where the rows are.
+        tuner: Where it would run.
+        test: Where the user's own rows to be scored are; None holds rows out, if an evaluation is asked for.
 
     Raises:
         PlanError: with every problem at once.
+        DataError: if the source cannot be read at all, and nothing else is wrong.
+        LeakageError: if rows to be scored would be trained on.
+    """
+    draft = measured(drafted(spec, source, tuner, test=test), spec, tuner)
+    if draft.problems or draft.lines is None or draft.limits is None or draft.tokens is None:
+        raise PlanError(draft.problems)
+    read = draft.lines
+    if read.own_test:  # rows held out are chosen so that no twin of theirs is left
+        steps.fence([*read.train, *read.validation], read.test)
+    return Prepared(
+        plan=_plan(spec, source, test, tuner, draft, read, draft.tokens),
+        train=read.train,
+        validation=read.validation,
+        test=read.test,
+        rejected=read.rejected,
+    )
+
+
+def drafted(spec: ExperimentSpec, source: Source | None, tuner: Tuner, *, test: Source | None = None) -> Draft:
+    """The lines and the method with nothing left open, and what is wrong listed beside them; see `prepare`.
+
+    Raises:
         DataError: if the source cannot be read at all, and nothing else is wrong.
     """
     problems: list[str] = []
     limits = _limits(spec.method, tuner, problems)
     _check_asked(spec, problems)
-    converted = _converted(spec, source, problems)
-    if converted is None or limits is None:
-        raise PlanError(problems)
-    labels = spec.labels or _labels(spec.task, converted)
-    train, validation, test = _split(spec, converted.records)
-    _check_rows(spec, labels, train, test, converted, limits, problems)
-    method = _resolved(spec, labels, limits, tuner, converted, problems)
-    if problems:
-        raise PlanError(problems)
-    steps.fence([*train, *validation], test)
-    return Prepared(
-        plan=_plan(spec, source, tuner, limits, converted, labels, method, (train, validation, test)),
-        train=train,
-        validation=validation,
-        test=test,
-    )
+    read = lines.read(spec, source, test, problems)
+    method = spec.method
+    if read is not None and limits is not None:
+        _check_rows(spec, read, limits, tuner, problems)
+        try:
+            method = _resolved(spec, read.labels, limits, tuner, problems)
+        except WxTuningError as error:  # the model's tokenizer cannot be read
+            problems.append(str(error))
+            limits = None
+    return Draft(method=method, limits=limits, lines=read, tokens=None, problems=tuple(problems))
+
+
+def measured(draft: Draft, spec: ExperimentSpec, tuner: Tuner, *, exact: bool = False) -> Draft:
+    """The draft with the lengths of its lines, if it has lines and limits to measure them by.
+
+    Args:
+        draft, spec, tuner: As they were drafted.
+        exact: Count the tokens of every row, also of those that cannot reach a limit.
+    """
+    read, problems = draft.lines, list(draft.problems)
+    if read is None or draft.limits is None or not read.train:
+        return draft
+    told = _instruction(spec, draft.method, read.labels)
+    tokens = fit.fitted(spec, draft.method, read, draft.limits, tuner, problems, instruction=told, exact=exact)
+    return replace(draft, tokens=tokens, problems=tuple(problems))
+
+
+def xrayed(draft: Draft, tuner: Tuner, *, count: int, rows: Sequence[int] = ()) -> XRays:
+    """The first rows to tune on, or those with these numbers, as the model will see them.
+
+    Raises:
+        PlanError: if there are no lines or no such rows.
+        NotOffered: if the backend does not tell.
+    """
+    if draft.lines is None or not (tuned := (*draft.lines.train, *draft.lines.validation)):
+        raise PlanError(draft.problems or ["there are no rows to tune on"])
+    if count < 1:
+        raise PlanError([f"n is {count}; expected the number of rows to show, 1 or more"])
+    by_number = {record.number: record for record in tuned}
+    if missing := [number for number in rows if number not in by_number]:
+        raise PlanError([f"row {number} is not among the rows to tune on" for number in missing])
+    chosen = [by_number[number] for number in rows] or tuned[:count]
+    seen = tuner.tokenizer(draft.method).xray([(record.input, record.output) for record in chosen])
+    return numbered(seen, chosen)
 
 
 def _limits(method: Method, tuner: Tuner, problems: list[str]) -> Limits | None:
@@ -69,11 +139,17 @@ def _limits(method: Method, tuner: Tuner, problems: list[str]) -> Limits | None:
     except WxTuningError as error:
         problems.append(str(error))
         return None
+    _check_ranges(method, limits, tuner, problems)
+    return limits
+
+
+def _check_ranges(
+    method: Method, limits: Limits, tuner: Tuner, problems: list[str], *, known: Sequence[str] = ()
+) -> None:
     for name, allowed in limits.parameters.items():
-        value = getattr(method, name, None)
+        value = None if name in known else getattr(method, name, None)
         if value is not None and not allowed.low <= value <= allowed.high:
             problems.append(f"{name} is {value:g}; {tuner.name} takes {allowed.low:g} to {allowed.high:g}")
-    return limits
 
 
 def _check_asked(spec: ExperimentSpec, problems: list[str]) -> None:
@@ -92,92 +168,33 @@ def _check_labels(spec: ExperimentSpec, labels: Sequence[str], problems: list[st
         problems.append(f"label_map names labels that the data does not have: {', '.join(unknown)}")
 
 
-def _converted(spec: ExperimentSpec, source: Source | None, problems: list[str]) -> Converted | None:
-    readable = _readable_templates(spec, problems)
-    rows = _rows(spec, source, problems)
-    if rows is None:
-        return None
-    if len(readable) < 2:
-        _tell(records.rejects(rows, readable), problems)
-        return None
-    converted = records.convert(rows, spec.mapping, spec.cleaning, _allowed(spec))
-    _tell(converted.report.rejected, problems)
-    if not converted.report.rejected and not converted.records:
-        problems.append(f"no rows are left of {len(rows)} read")
-    return converted
-
-
-def _readable_templates(spec: ExperimentSpec, problems: list[str]) -> list[str]:
-    readable = []
-    for field, template in (("input", spec.mapping.input), ("output", spec.mapping.output)):
-        try:
-            records.columns_of(template)
-            readable.append(template)
-        except ValueError as error:
-            problems.append(f"{field}: {error}")
-    return readable
-
-
-def _rows(spec: ExperimentSpec, source: Source | None, problems: list[str]) -> Sequence[Row] | None:
-    if source is None:
-        problems.append("no rows: say .load(...) with a JSON Lines file, a list of dicts, a DataFrame or a Dataset")
-        return None
-    try:
-        return steps.load(source, spec.limit)
-    except DataError as error:
-        if not problems:
-            raise
-        problems.append(str(error))
-        return None
-
-
-def _tell(rejected: Sequence[Reject], problems: list[str]) -> None:
-    problems += map(str, rejected[:MOST_REJECTS])
-    if more := len(rejected[MOST_REJECTS:]):
-        problems.append(f"… and {more} more rows like these")
-
-
-def _allowed(spec: ExperimentSpec) -> tuple[str, ...]:
-    return spec.labels if spec.task == "classification" else ()
-
-
-def _labels(task: Task, converted: Converted) -> tuple[str, ...]:
-    return tuple(sorted(records.label_counts(converted.records))) if task == "classification" else ()
-
-
-Records = tuple[Record, ...]
-
-
-def _split(spec: ExperimentSpec, rows: Records) -> tuple[Records, Records, Records]:
-    by_label = spec.task == "classification"
-    test: Records = ()
-    if spec.evaluation:
-        rows, test = records.held_out(rows, spec.evaluation.holdout, seed=spec.evaluation.seed, by_label=by_label)
-    validation: Records = ()
-    if spec.mapping.validation:
-        # Another seed than the held-out rows', so that the two choices are independent of each other.
-        seed = (spec.evaluation.seed if spec.evaluation else 0) + 1
-        rows, validation = records.held_out(rows, spec.mapping.validation, seed=seed, by_label=by_label)
-    return rows, validation, test
-
-
-def _check_rows(
-    spec: ExperimentSpec, labels: Sequence[str], train: Records, test: Records, converted: Converted,
-    limits: Limits, problems: list[str],
-) -> None:  # fmt: skip
-    if converted.records and not train:
-        problems.append(f"no rows are left to train on: {len(test)} of {len(converted.records)} are held out")
-    if spec.evaluation and train and not test:
-        problems.append(f"holdout={spec.evaluation.holdout:g} of {len(converted.records)} rows holds out none")
-    if not limits.min_rows <= len(train) <= (limits.max_rows or len(train)):
-        problems.append(f"{len(train)} training rows; the backend takes {limits.min_rows} to {limits.max_rows}")
+def _check_rows(spec: ExperimentSpec, read: Lines, limits: Limits, tuner: Tuner, problems: list[str]) -> None:
+    kept, train, test = len(read.converted.records), len(read.train), len(read.test)
+    if not kept or (read.converted.report.rejected and spec.on_reject == "stop"):
+        return  # how many rows and labels there are is not known before the rejected ones are mended
+    if not train:
+        problems.append(f"no rows are left to train on: {kept - train} of {kept} are held out")
+    if spec.evaluation and not spec.evaluation.test and train and not test:
+        problems.append(f"holdout={spec.evaluation.holdout:g} of {kept} rows holds out none")
+    if not limits.min_rows <= train <= (limits.max_rows or train):
+        problems.append(f"{train} training rows; {_takes(tuner, limits)}{_way(train, limits)}")
+    if limits.max_bytes and (size := len(records.jsonl(read.train))) > limits.max_bytes:
+        problems.append(f"the training rows are {size:,} bytes; {tuner.name} takes up to {limits.max_bytes:,}")
     if not spec.labels:
-        _check_labels(spec, labels, problems)
+        _check_labels(spec, read.labels, problems)
 
 
-def _resolved(
-    spec: ExperimentSpec, labels: Sequence[str], limits: Limits, tuner: Tuner, converted: Converted, problems: list[str]
-) -> Method:
+def _takes(tuner: Tuner, limits: Limits) -> str:
+    return f"{tuner.name} takes {limits.min_rows:,} " + (f"to {limits.max_rows:,}" if limits.max_rows else "or more")
+
+
+def _way(train: int, limits: Limits) -> str:
+    if limits.max_rows and train > limits.max_rows:
+        return f"; take fewer: .load(..., limit={limits.max_rows})"
+    return "; add rows, or hold fewer back"
+
+
+def _resolved(spec: ExperimentSpec, labels: Sequence[str], limits: Limits, tuner: Tuner, problems: list[str]) -> Method:
     method = spec.method
     open_parameters = {
         name: type_of(allowed.default)
@@ -185,10 +202,10 @@ def _resolved(
         if (type_of := (float if name == "learning_rate" else int)) and getattr(method, name, 0) is None
     }
     filled = {**TOKENS, **open_parameters}
-    if spec.task == "classification" and converted.records:
+    if spec.task == "classification" and labels:
         words = [spec.mapping.label_map.get(label, label) for label in labels]
-        # A label, and one token more for the end of the answer.
-        filled["max_output_tokens"] = max(tuner.count_tokens(method, [f" {word}" for word in words])) + 1
+        counts = tuner.tokenizer(method).count([("", word) for word in words])
+        filled["max_output_tokens"] = max(count for _, count in counts)
     given = method.model_dump(exclude_none=True)
     resolved = {**filled, **given}
     if isinstance(method, PromptTuning):
@@ -197,10 +214,12 @@ def _resolved(
         resolved.pop("r", None)
     resolved = {name: value for name, value in resolved.items() if name in type(method).model_fields}
     try:
-        return type(method)(**resolved)
+        made = type(method)(**resolved)
     except PlanError as error:
         problems += error.problems
         return method
+    _check_ranges(made, limits, tuner, problems, known=list(given))
+    return made
 
 
 def written_instruction(task: Task, labels: Sequence[str]) -> str:
@@ -213,31 +232,45 @@ def written_instruction(task: Task, labels: Sequence[str]) -> str:
     return "Write the answer that fits the input."
 
 
-def _plan(
-    spec: ExperimentSpec, source: Source | None, tuner: Tuner, limits: Limits, converted: Converted,
-    labels: tuple[str, ...], method: Method, parts: tuple[Records, Records, Records],
-) -> Plan:  # fmt: skip
-    train, validation, test = parts
-    report = records.with_labels(converted, labels)
-    init_text = method.init_text if isinstance(method, PromptTuning) else None
+def _instruction(spec: ExperimentSpec, method: Method, labels: Sequence[str]) -> str:
     given = spec.evaluation.instruction if spec.evaluation else None
-    tokens, token_warnings = _tokens(method, tuner, train)
+    init_text = method.init_text if isinstance(method, PromptTuning) else None
+    return given or init_text or written_instruction(spec.task, labels)
+
+
+def _plan(
+    spec: ExperimentSpec, source: Source | None, test: Source | None, tuner: Tuner, draft: Draft, read: Lines,
+    tokens: TokenReport,
+) -> Plan:  # fmt: skip
+    method, limits = draft.method, draft.limits
+    assert limits is not None
+    report = records.with_labels(read.converted, read.labels)
     return Plan(
-        spec=spec.model_copy(update={"method": method, "labels": labels}),
+        spec=spec.model_copy(update={"method": method, "labels": read.labels, "mapping": read.mapping}),
         backend=tuner.name,
         source=source.describe() if source else "",
+        source_fingerprint=_fingerprint(source),
+        test_source=test.describe() if test else "",
+        test_fingerprint=_fingerprint(test),
+        mapping_form=read.form,
         model_fingerprint=limits.fingerprint,
         report=report,
-        train=_digest(train),
-        validation=_digest(validation) if validation else None,
-        test=_digest(test) if test else None,
+        test_report=records.with_labels(read.own_test, read.labels) if read.own_test else None,
+        train=_digest(read.train),
+        validation=_digest(read.validation) if read.validation else None,
+        test=_digest(read.test) if read.test else None,
         tokens=tokens,
-        optimizer_steps=_optimizer_steps(method, len(train)),
+        optimizer_steps=_optimizer_steps(method, len(read.train)),
         poll_seconds=limits.poll_seconds,
-        instruction=given or init_text or written_instruction(spec.task, labels),
-        words={label: spec.mapping.label_map.get(label, label) for label in labels},
-        samples=tuple((record.input, record.output) for record in train[:3]),
-        warnings=(*_label_warnings(labels, report.labels, init_text, spec), *token_warnings),
+        instruction=_instruction(spec, method, read.labels),
+        words={label: spec.mapping.label_map.get(label, label) for label in read.labels},
+        samples=_samples(read.train[:SAMPLES], tuner.tokenizer(method), method),
+        warnings=(
+            *_noticed(source),
+            *_label_warnings(read.labels, report.labels, method, spec),
+            *fit.warned(spec, tokens),
+            *_left_out(read),
+        ),
     )
 
 
@@ -245,33 +278,53 @@ def _digest(rows: Records) -> Split:
     return Split(rows=len(rows), sha256=sha256(records.jsonl(rows)).hexdigest())
 
 
+def _fingerprint(source: Source | None) -> str:
+    # A Source of the user's own may have none.
+    ask = getattr(source, "fingerprint", None)
+    return str(ask()) if callable(ask) else ""
+
+
+def _noticed(source: Source | None) -> list[str]:
+    found = dict(getattr(source, "warnings", None) or {})
+    return [_NOTICED.get(code, "{count} times {code}").format(count=count, code=code) for code, count in found.items()]
+
+
+_NOTICED = {"bom": "a byte-order mark at the start of {count} files was dropped"}
+
+
 def _optimizer_steps(method: Method, rows: int) -> int:
     per_step = (method.batch_size or 1) * (method.accumulate_steps or 1)
     return -(-rows // per_step) * (method.num_epochs or 1)
 
 
-def _tokens(method: Method, tuner: Tuner, train: Records) -> tuple[TokenReport, list[str]]:
-    prompts = tuner.count_tokens(method, [method.verbalizer.replace("{{input}}", row.input) for row in train])
-    answers = tuner.count_tokens(method, [f" {row.output}" for row in train])
-    most_input, most_output = method.max_input_tokens or 0, method.max_output_tokens or 0
-    report = TokenReport(
-        longest_input=max(prompts),
-        longest_output=max(answers) + 1,
-        tokens_per_epoch=sum(prompts) + sum(answers) + len(train),
-        cut_inputs=tuple(row.number for row, count in zip(train, prompts, strict=True) if count > most_input),
-        cut_outputs=tuple(row.number for row, count in zip(train, answers, strict=True) if count + 1 > most_output),
+def _samples(rows: Records, tokenizer: Tokenizer, method: Method) -> tuple[Sample, ...]:
+    """Rows as the model will see them; a backend that does not tell is taken at its template."""
+    try:
+        seen = numbered(tokenizer.xray([(row.input, row.output) for row in rows]), rows)
+    except NotOffered:
+        made = ((row.number, rendered(method.verbalizer, row.input), row.output) for row in rows)
+        return tuple(Sample(number=number, prompt=prompt, answer=answer) for number, prompt, answer in made)
+    return tuple(
+        Sample(
+            number=row.number,
+            prompt=row.text("prompt"),
+            answer=row.text("answer") + row.text("end"),
+            cut=bool(row.lost_input_tokens or row.lost_output_tokens),
+        )
+        for row in seen
     )
-    return report, [*_cut("inputs", report.cut_inputs, most_input), *_cut("outputs", report.cut_outputs, most_output)]
 
 
-def _cut(what: str, rows: tuple[int, ...], limit: int) -> list[str]:
-    name = f"max_{what[:-1]}_tokens"
-    return [f"{len(rows)} {what} are longer than {limit} tokens and will be cut; raise {name}"] if rows else []
+def _left_out(read: Lines) -> list[str]:
+    if not read.rejected:
+        return []
+    count = len({(part, reject.number) for part, reject in read.rejected})
+    codes = lines.by_code(reject for _, reject in read.rejected)
+    return [f"{count} rows are rejected and left out ({codes}); the run's folder lists them in rejected.jsonl"]
 
 
-def _label_warnings(
-    labels: Sequence[str], counts: dict[str, int], init_text: str | None, spec: ExperimentSpec
-) -> list[str]:
+def _label_warnings(labels: Sequence[str], counts: dict[str, int], method: Method, spec: ExperimentSpec) -> list[str]:
+    init_text = method.init_text if isinstance(method, PromptTuning) else None
     unnamed = [label for label in labels if init_text and label not in init_text]
     found = [f"the initialisation text does not name the label {label!r}" for label in unnamed]
     if len(labels) > MOST_LABELS:

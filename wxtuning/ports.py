@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 
+from wxtuning.rows.verdict import Reject
 from wxtuning.spec import DeploymentSpec, Method
 from wxtuning.status import DataRef, DeploymentRef, JobRef, JobStatus, Metric
+from wxtuning.tokens import Tokenizer
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -27,13 +29,16 @@ class Range:
 class Limits:
     """What a backend offers for one method and model, as data, so that a plan can answer before anything is sent.
 
-    `fingerprint` identifies the model's exact weights; `context_tokens` bounds prompt and answer together.
+    `fingerprint` identifies the model's exact weights. `parameters` may hold `max_input_tokens` and
+    `max_output_tokens`, the token limits of a row. `min_rows`, `max_rows` and `max_bytes` bound the rows to train on
+    and their JSON Lines file; `context_tokens` bounds prompt and answer together.
     """
 
     fingerprint: str
     parameters: Mapping[str, Range]
     min_rows: int = 1
     max_rows: int | None = None
+    max_bytes: int | None = None
     context_tokens: int | None = None
     poll_seconds: float = 10.0
 
@@ -71,20 +76,30 @@ class Answer:
     stop_reason: str = field(default="")
 
 
-@runtime_checkable
 class Source(Protocol):
-    """Where rows come from."""
+    """Where rows come from.
 
-    def rows(self) -> Iterator[Mapping[str, object]]:
-        """Yield the rows, from the start at every call.
+    A source of your own may leave `fingerprint` out; what was read of it then identifies it.
+    """
+
+    def rows(self) -> Iterator[Mapping[str, object] | Reject]:
+        """Yield the rows, from the start at every call; a row that cannot be used is yielded as the reason why.
 
         Raises:
             DataError: if the source cannot be read; names file and line.
+            AdapterError: if what holds the rows does not answer, or does not let them be read.
         """
         ...
 
     def describe(self) -> str:
-        """A short text for reports, such as the file's name; never a secret."""
+        """A short text for reports, such as the file's name; never a secret. Reads nothing."""
+        ...
+
+    def fingerprint(self) -> str:
+        """What identifies the rows: the same text for the same rows, such as a commit or a hash of the content.
+
+        Empty if nothing short of reading them all again would tell.
+        """
         ...
 
 
@@ -101,8 +116,8 @@ class Tuner(Protocol):
         """
         ...
 
-    def count_tokens(self, method: Method, texts: Sequence[str]) -> tuple[int, ...]:
-        """Token counts of the texts, without special tokens, by the model's own tokenizer."""
+    def tokenizer(self, method: Method) -> Tokenizer:
+        """The model's own tokenizer, with the template and the limits of this method."""
         ...
 
     def submit(self, request: TuningRequest, key: str) -> JobRef:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from importlib import import_module
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -10,10 +12,12 @@ from typing import Protocol, cast
 
 from wxtuning.errors import PlanError
 from wxtuning.ports import Deployer, Evaluator, Source, Tuner
-from wxtuning.spec import Task
+from wxtuning.spec import Selection, Task
 
 GROUP = "wxtuning.adapters"
 """The entry-point group in which other packages announce backends by name."""
+
+WHOLE = Selection()
 
 _BACKENDS = {"local": "wxtuning.adapters.local:Local"}
 
@@ -36,29 +40,98 @@ def backend(name: str) -> Backend:
     return cast(Backend, getattr(import_module(module), attribute)())
 
 
-def source(value: object) -> Source:
-    """The source behind what was given to `.load`: a file, rows in memory, or a Source as it is.
+def kept(value: object) -> object:
+    """What `.load` was given; rows that can be read only once are wrapped, so that every plan reads the same ones."""
+    if isinstance(value, Iterator):
+        return import_module("wxtuning.adapters.rows").KeptRows(value)
+    return value
+
+
+def source(value: object, selection: Selection = WHOLE, limit: int | None = None) -> Source:
+    """The source behind what was given to `.load`.
+
+    Args:
+        value: A file or glob, a Hub id, an object of `datasets`, a DataFrame, dicts, or a Source as it is.
+        selection: Which part of it.
+        limit: About so many rows will be read, if that is known.
 
     Raises:
-        PlanError: for anything else; names what can be loaded.
+        PlanError: for anything else, which names what can be loaded; and for parts of a selection that mean nothing
+            for this kind of source.
     """
+    kinds = _kinds(value)
+    if isinstance(value, str) and _is_hub_id(value):
+        return cast(Source, import_module("wxtuning.adapters.hub").HubRows(value, selection, limit))
+    if kinds & {"datasets.DatasetDict", "datasets.IterableDatasetDict"}:
+        _only_takes(selection, "split", "columns")
+        return _narrowed(import_module("wxtuning.adapters.hub").SplitRows(value, selection.split), selection)
+    _only_takes(selection, "columns")
+    return _narrowed(_whole(value, kinds), selection)
+
+
+def _whole(given: object, kinds: Set[str]) -> Source:
+    value = kept(given)
     if isinstance(value, str | Path):
-        return cast(Source, import_module("wxtuning.adapters.files").JsonLines(Path(value)))
-    if isinstance(value, Source):
-        return value
-    # Recognised by name, so that neither package is imported for rows of another kind.
-    kind = f"{type(value).__module__.partition('.')[0]}.{type(value).__name__}"
+        return cast(Source, import_module("wxtuning.adapters.files").Files(value))
+    if _is_source(value):
+        return cast(Source, value)
+    for kind, (module, name) in _OF_KIND.items():
+        if kind in kinds:
+            return cast(Source, getattr(import_module(module), name)(value))
     rows = import_module("wxtuning.adapters.rows")
-    if kind == "pandas.DataFrame":
-        return cast(Source, rows.FrameRows(value))
-    if kind == "datasets.Dataset":
-        return cast(Source, rows.DatasetRows(value))
-    if isinstance(value, Sequence) and all(isinstance(row, Mapping) for row in value):
-        return cast(Source, rows.Rows(tuple(value)))
+    if isinstance(value, Sequence) and not isinstance(value, bytes | bytearray):
+        return cast(Source, rows.Rows(value))
+    if isinstance(value, Iterable) and not isinstance(value, bytes | bytearray | Mapping):
+        return cast(Source, rows.IterableRows(value))
     raise PlanError([f"cannot load rows from {type(value).__name__}; {_LOADABLE}"])
 
 
-_LOADABLE = "expected a JSON Lines file, a list of dicts, a pandas DataFrame or a datasets.Dataset"
+_LOADABLE = (
+    "expected a JSON Lines file or another data file, a Hub id, a list or an iterable of dicts, a pandas DataFrame or "
+    "an object of datasets"
+)
+
+_OF_KIND = {
+    "pandas.DataFrame": ("wxtuning.adapters.rows", "FrameRows"),
+    "datasets.Dataset": ("wxtuning.adapters.hub", "DatasetRows"),
+    "datasets.IterableDataset": ("wxtuning.adapters.hub", "StreamRows"),
+}
+
+
+def _kinds(value: object) -> Set[str]:
+    # Recognised by name, so that neither package is imported for rows of another kind.
+    return {f"{kind.__module__.partition('.')[0]}.{kind.__name__}" for kind in type(value).__mro__}
+
+
+def _is_source(value: object) -> bool:
+    return all(callable(getattr(value, name, None)) for name in ("rows", "describe"))
+
+
+def _is_hub_id(text: str) -> bool:
+    """Whether a text is `owner/name` of the Hub: no path that exists, no glob, no name of a data file."""
+    if not re.fullmatch(r"[\w-][\w.-]*/[\w-][\w.-]*", text, re.ASCII) or _DATA_FILE.search(text):
+        return False
+    return not os.path.lexists(text)
+
+
+_DATA_FILE = re.compile(
+    r"\.(jsonl|ndjson|json|csv|tsv|txt|parquet|pq|arrow|feather|ipc|zip|tar|tgz|gz|bz2|xz|zst)$", re.IGNORECASE
+)
+
+
+def _only_takes(selection: Selection, *names: str) -> None:
+    said = [name for name, value in selection if value != getattr(WHOLE, name)]
+    if wrong := [name for name in said if name not in names]:
+        taken = " and ".join(f"{name}=" for name in names)
+        raise PlanError(
+            [f"{name}= means nothing for rows of this kind, which take {taken}; leave it out" for name in wrong]
+        )
+
+
+def _narrowed(whole: Source, selection: Selection) -> Source:
+    if selection.columns is None:
+        return whole
+    return cast(Source, import_module("wxtuning.adapters.rows").NarrowRows(whole, selection.columns))
 
 
 def evaluator(task: Task, words: Mapping[str, str]) -> Evaluator:

@@ -136,9 +136,18 @@ def begun(prepared: Prepared, *, home: Path, tuner: Tuner, deployer: Deployer, e
     for name, rows in parts.items():
         if rows and not _is_written(folder / f"{name}.jsonl", plan, name):
             steps.write(rows, folder / f"{name}.jsonl")
+    if prepared.rejected:
+        write_atomically(folder / "rejected.jsonl", _rejected(prepared))
     write_atomically(folder / "plan.json", plan.to_json().encode())
     journal.begin(plan.key, plan.spec.name, plan.to_json())
     return run
+
+
+def _rejected(prepared: Prepared) -> bytes:
+    """One line for each reject: where the row is and what is wrong; of its text no more than a message quotes."""
+    sources = {"train": prepared.plan.source, "test": prepared.plan.test_source}
+    lines = ({"part": part, "source": sources[part], **asdict(reject)} for part, reject in prepared.rejected)
+    return "".join(f"{json.dumps(line, ensure_ascii=False)}\n" for line in lines).encode()
 
 
 def _is_written(file: Path, plan: Plan, name: str) -> bool:

@@ -14,11 +14,14 @@ from wxtuning.problems import as_plan_error
 
 Task = Literal["classification", "generation", "summarization"]
 InitMethod = Literal["random", "text", "auto"]
+OnReject = Literal["stop", "skip"]
+Sampling = Literal["first", "random"]
 
 EMBEDDED_MODEL = "wxtuning/tiny"
 """The base model that ships inside the package."""
 
 Positive = Annotated[int, Field(ge=1)]
+Name = Annotated[str, Field(min_length=1)]
 
 
 class Spec(BaseModel):
@@ -160,37 +163,85 @@ class LoRA(_Tuning):
 Method = PromptTuning | LoRA
 
 
+NearDuplicates = Literal["auto", "warn", "drop", "keep"]
+
+
 class Cleaning(Spec):
-    """Which cleaning steps are done; every row that a step changes or removes is counted and can be listed.
+    """Which cleaning steps are done; every row that a step changes, removes or flags is counted and can be listed.
 
     Args:
+        fix_mojibake: Repair text that was read in the wrong encoding (`donâ€™t`).
+        normalize: Write composed characters in one way (Unicode NFC).
         strip: Remove white space around input and output.
         drop_empty: Remove rows whose input or output is empty or only white space.
         drop_duplicates: Of rows with the same input and output, keep the first.
+        near_duplicates: What happens to rows whose input and output are nearly those of an earlier row: `warn` counts
+            and lists them, `drop` keeps the first, `keep` does not look; `auto` is `warn` up to 20,000 rows.
+        near_threshold: How alike two texts are that count as nearly the same, 0.5 to 1: the share of their pairs of
+            neighbouring words that both have (Jaccard), case and punctuation aside.
+        conflicts: Rows with the same input and different outputs: `keep` warns of them, `drop` removes all of them.
+        min_characters: Least length of an input; shorter rows are removed.
+        max_characters: Greatest length of an input and of an output; None sets no bound. Longer rows are removed.
+        fix_labels: Replace an output that is nearly one label, and only one, by it; otherwise such rows are rejected
+            with the label as a suggestion.
+        flag_personal: List rows with e-mail addresses, phone numbers, IBANs, card numbers or IP addresses. They are
+            kept, and no report quotes them.
     """
 
+    fix_mojibake: bool = True
+    normalize: bool = True
     strip: bool = True
     drop_empty: bool = True
     drop_duplicates: bool = True
+    near_duplicates: NearDuplicates = "auto"
+    near_threshold: Annotated[float, Field(ge=0.5, le=1)] = 0.7
+    conflicts: Literal["keep", "drop"] = "keep"
+    min_characters: Annotated[int, Field(ge=0)] = 0
+    max_characters: Positive | None = None
+    fix_labels: bool = False
+    flag_personal: bool = True
 
 
-NO_CLEANING = Cleaning(strip=False, drop_empty=False, drop_duplicates=False)
+NO_CLEANING = Cleaning(
+    fix_mojibake=False,
+    normalize=False,
+    strip=False,
+    drop_empty=False,
+    drop_duplicates=False,
+    near_duplicates="keep",
+    flag_personal=False,
+)
 
 
 class Mapping(Spec):
     """Which columns become input and output.
 
     Args:
-        input, output: A column's name, or a template over several columns such as `"{title}: {body}"`.
+        input, output: A column's name, or a template over several columns such as `"{title}: {body}"`; None infers
+            it from the columns' names, where only one reading fits the task.
+        messages: Instead of both, a column with chat messages, a list of `role` and `content`: the last answer of the
+            assistant is the output, what stands before it the input.
         label_map: From each label of the data to the word that the model learns to write for it. Answers and scores
             are in the data's own labels again.
         validation: Rows whose loss is measured after every epoch: a share (below 1) or a number of rows.
+        allow_cut_outputs: Tune also on outputs that max_output_tokens cuts; by default a plan refuses them.
+        allow_cut_inputs: The same for inputs in a summarization; other tasks cut long inputs with a warning.
     """
 
-    input: str = "input"
-    output: str = "output"
+    input: str | None = None
+    output: str | None = None
+    messages: str | None = Field(default=None, validate_default=True)
     label_map: dict[str, str] = {}
     validation: Annotated[float, Field(ge=0)] = 0
+    allow_cut_outputs: bool = False
+    allow_cut_inputs: bool = False
+
+    @field_validator("messages")
+    @classmethod
+    def _stands_alone(cls, messages: str | None, given: ValidationInfo) -> str | None:
+        if messages is not None and (given.data.get("input") or given.data.get("output")):
+            raise ValueError("messages hold input and output, and one of them is given too; leave one of the two out")
+        return messages
 
     @field_validator("label_map")
     @classmethod
@@ -204,12 +255,32 @@ class Mapping(Spec):
         return words
 
 
+class Selection(Spec):
+    """Which part of a data set is read, and how; the words are those of `datasets.load_dataset`.
+
+    Args:
+        split: `train`, `test`, ...; None takes the only one there is.
+        revision: A branch, tag or commit of the Hub; None means `main`. The plan pins the commit it stands for.
+        name: The configuration, of a data set that has several.
+        columns: The only columns read; None reads all.
+        streaming: Read from the Hub without keeping a copy, and no more of it than is used.
+    """
+
+    split: Name | None = None
+    revision: Name | None = None
+    name: Name | None = None
+    columns: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
+    streaming: bool = False
+
+
 class Evaluation(Spec):
     """How tuned and untuned answers are compared.
 
     Args:
-        holdout: Rows kept out of training to be scored: a share (below 1) or a number of rows. Rows with the same
-            input always stay on one side.
+        holdout: Rows kept out of training to be scored: a share (below 1) or a number of rows. Rows with the same or
+            nearly the same input always stay on one side.
+        test: A file, a glob or a Hub id with rows of your own to be scored instead; none may be among the training
+            rows, nor nearly be.
         instruction: What a person would write in front of the input for the untuned model, the fair opponent of
             tuning; None takes the initialisation text, or one written from task and labels.
         seed: Chooses the rows held out.
@@ -217,6 +288,7 @@ class Evaluation(Spec):
     """
 
     holdout: Annotated[float, Field(gt=0)] = 0.1
+    test: Name | None = None
     instruction: str | None = None
     seed: int = 0
     bootstrap_samples: Annotated[int, Field(ge=100)] = 2_000
@@ -250,7 +322,11 @@ class ExperimentSpec(Spec):
     labels: tuple[str, ...] = ()
     description: str = ""
     tags: tuple[str, ...] = ()
+    selection: Selection = Selection()
     limit: Positive | None = None
+    sample: Sampling = "first"
+    sample_seed: int = 0
+    on_reject: OnReject = "stop"
     cleaning: Cleaning = NO_CLEANING
     mapping: Mapping = Mapping()
     method: Method = Field(default_factory=PromptTuning, discriminator="method")

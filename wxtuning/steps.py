@@ -13,7 +13,7 @@ from wxtuning.events import Event, Pause, Progress
 from wxtuning.folder import write_atomically
 from wxtuning.metrics import confusion, perplexity
 from wxtuning.ports import Decoding, Deployer, Evaluator, Source, Tuner, TuningRequest
-from wxtuning.records import Record, convert, jsonl
+from wxtuning.records import Item, Record, convert, jsonl, leaked
 from wxtuning.spec import DeploymentSpec, Evaluation, WaitPolicy
 from wxtuning.status import DataRef, DeploymentRef, JobRef, JobState, JobStatus
 
@@ -22,8 +22,8 @@ __all__ = ["convert", "deploy", "evaluate", "fence", "load", "submit", "wait", "
 LOG_LINES = 12
 
 
-def load(source: Source, limit: int | None = None) -> tuple[Mapping[str, object], ...]:
-    """The rows of a source, at most `limit` of them.
+def load(source: Source, limit: int | None = None) -> tuple[Item, ...]:
+    """The rows of a source, at most `limit` of them; for one that cannot be used, the reason why.
 
     Raises:
         DataError: if the source cannot be read.
@@ -43,16 +43,30 @@ def write(records: Sequence[Record], file: Path) -> DataRef:
 def fence(train: Iterable[Record], test: Iterable[Record]) -> None:
     """Make sure that nothing to be scored was trained on.
 
+    Args:
+        train: The rows that the model is tuned on, and those that choose its best epoch.
+        test: The rows to be scored: held out, or of a file of the user's own.
+
     Raises:
-        LeakageError: if an input stands on both sides, white space and case aside.
+        LeakageError: if an input stands on both sides, exactly (white space and case aside) or nearly.
     """
-    trained = {record.fence for record in train}
-    leaked = [record.number for record in test if record.fence in trained]
-    if leaked:
+    exact, near = leaked(train, test)
+    found = [
+        f"{len(numbers)} rows to be scored were {how}trained on: rows {_few(numbers)}"
+        for how, numbers in (("", exact), ("nearly ", near))
+        if numbers
+    ]
+    if found:
         raise LeakageError(
-            f"{len(leaked)} rows to be scored were trained on: rows {', '.join(map(str, leaked[:8]))}",
-            hint="Score other rows: a model that has seen the answers proves nothing.",
+            "; ".join(found),
+            hint="Score other rows: a model that has seen the answers proves nothing. .evaluate(holdout=0.1) keeps "
+            "rows out of training.",
         )
+
+
+def _few(numbers: Sequence[int], limit: int = 8) -> str:
+    shown = ", ".join(map(str, numbers[:limit]))
+    return f"{shown}, …" if len(numbers) > limit else shown
 
 
 def submit(tuner: Tuner, request: TuningRequest, key: str) -> JobRef:

@@ -1,51 +1,66 @@
-"""Rows from a JSON Lines file on this machine."""
+"""Rows from files on this machine: JSON Lines, JSON, CSV, TSV, Parquet and Arrow, also in gzip, zip or tar."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
-from wxtuning.errors import DataError
-from wxtuning.tables import inert, shortened
+from wxtuning.records import columns_of
+from wxtuning.rows.files import DataFiles, open_rows
+from wxtuning.rows.validation import validate
+from wxtuning.rows.verdict import Reject, Verdict, WarningCode
+from wxtuning.spec import Task
 
 
 @dataclass(frozen=True)
-class JsonLines:
-    """One JSON object a line, UTF-8. Blank lines are no rows; a byte-order mark is dropped."""
+class Files:
+    """A file, or the files that match a pattern, in sorted order."""
 
-    file: Path
+    file: str | Path
 
-    def rows(self) -> Iterator[Mapping[str, object]]:
-        """Yield the rows.
+    def rows(self) -> Iterator[Mapping[str, object] | Reject]:
+        """Yield every row; one that cannot be read is yielded as the reason why.
 
         Raises:
-            DataError: for a file that cannot be read, and for the first line that is no JSON object.
+            DataError: for a file that cannot be used as a whole.
+            InputChangedError: if a file changes while it is read, or has changed since it was first read.
         """
-        if not self.file.is_file():
-            raise DataError(f"there is no file {self.file}", hint="Name a JSON Lines file, one object a line.")
-        try:
-            with self.file.open(encoding="utf-8-sig") as lines:
-                for number, line in enumerate(lines, start=1):
-                    if line.strip():
-                        yield self._row(number, line)
-        except UnicodeDecodeError as cause:
-            raise DataError(f"{self.file.name} is not UTF-8: {cause.reason}", hint="Save it as UTF-8.") from cause
+        return self._files.rows()
 
-    def _row(self, number: int, line: str) -> Mapping[str, object]:
-        try:
-            row = json.loads(line)
-        except (ValueError, RecursionError) as cause:
-            raise DataError(
-                f"{self.file.name} line {number}: no JSON: {shortened(inert(line.strip()), 60)!r}", hint=_SHAPE
-            ) from cause
-        if not isinstance(row, dict):
-            raise DataError(f"{self.file.name} line {number}: {type(row).__name__}, expected an object", hint=_SHAPE)
-        return row
+    def fingerprint(self) -> str:
+        """The hash of the content."""
+        return self._files.fingerprint()
 
     def describe(self) -> str:
-        return self.file.name
+        return Path(self.file).name
+
+    @property
+    def warnings(self) -> Mapping[WarningCode, int]:
+        """What was noticed while the files were last read, and how often."""
+        return self._files.warnings
+
+    @cached_property
+    def _files(self) -> DataFiles:
+        return open_rows(self.file)
 
 
-_SHAPE = 'Each line holds one object, such as {"input": "…", "output": "…"}.'
+JsonLines = Files
+
+
+def verdict_on(file: str, *, task: Task, labels: str, input: str, output: str) -> Verdict:
+    """The verdict of the command line.
+
+    Args:
+        file: A path or a pattern.
+        task: What the rows are for.
+        labels: The only outputs allowed, separated by commas; empty allows any.
+        input, output: Columns or templates.
+
+    Raises:
+        ValueError: for a template that cannot be read.
+    """
+    known = tuple(label.strip() for label in labels.split(",") if label.strip())
+    is_labelled = known or task == "classification"
+    return validate(file, input=columns_of(input), output=columns_of(output), labels=known if is_labelled else None)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlparse
 
 from wxtuning import engine, tiny
+from wxtuning.engine.data import encoded
 from wxtuning.engine.errors import EngineError
 from wxtuning.engine.template import render
 from wxtuning.errors import AdapterError, DataError, MissingDependency, NotOffered
@@ -24,9 +25,12 @@ from wxtuning.ports import Answer, Decoding, Limits, Range, TuningRequest
 from wxtuning.progress import import_tqdm
 from wxtuning.spec import DeploymentSpec, Method
 from wxtuning.status import DataRef, DeploymentRef, JobRef, JobState, JobStatus, Metric
+from wxtuning.tokens import Pairs, Part, Token, TokenBound, XRay
 
 if TYPE_CHECKING:
     from wxtuning.engine.generate import Generator
+    from wxtuning.engine.look import Piece, Seen
+    from wxtuning.engine.tokens import Tokens
 
 POLL_SECONDS = 0.2
 LOG_BYTES = 20_000
@@ -69,6 +73,7 @@ class Local:
     def __init__(self, home: str | Path | None = None) -> None:
         self._home = home
         self._loaded: dict[str, Generator] = {}
+        self._tokens: dict[str, Tokens] = {}
 
     def limits(self, method: Method) -> Limits:
         """What this machine takes; needs no torch to answer.
@@ -86,20 +91,14 @@ class Local:
             poll_seconds=POLL_SECONDS,
         )
 
-    def count_tokens(self, method: Method, texts: Sequence[str]) -> tuple[int, ...]:
-        """Counts by the model's own tokenizer, without special tokens."""
-        folder = _folder_of(method.model)
-        if folder and (folder / "tokenizer.json").is_file():
-            from tokenizers import Tokenizer
-
-            tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-            encoded = tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
-            return tuple(len(row.ids) for row in encoded)
+    def tokenizer(self, method: Method) -> LocalTokenizer:
+        """The tokenizer the engine trains with; needs no torch where transformers adds nothing to it."""
         with _translated():
-            from transformers import AutoTokenizer
-
-            tokenizer = AutoTokenizer.from_pretrained(_path_of(method.model))
-            return tuple(len(ids) for ids in tokenizer(list(texts), add_special_tokens=False)["input_ids"])
+            path = _path_of(method.model)
+            if path not in self._tokens:
+                import_tqdm()  # before transformers does, in whose hands it warns
+                self._tokens[path] = engine.load_tokens(path)
+            return LocalTokenizer(self._tokens[path], method)
 
     def submit(self, request: TuningRequest, key: str) -> JobRef:
         """Start a worker in the job's folder, or see to it that the one for this key goes on."""
@@ -263,6 +262,47 @@ class Local:
         return self._root() / "deployments" / _plain(key)
 
 
+class LocalTokenizer:
+    """The engine's own tokens for one method: counted, bounded and shown by the code that trains."""
+
+    def __init__(self, tokens: Tokens, method: Method) -> None:
+        self._tokens = tokens
+        self._method = method
+
+    @property
+    def bound(self) -> TokenBound | None:
+        found = engine.byte_bound(self._tokens)
+        return TokenBound(extra=found.extra, nfc=found.nfc) if found else None
+
+    def count(self, pairs: Pairs) -> tuple[tuple[int, int], ...]:
+        prompts, answers = encoded(pairs, self._tokens, self._method.verbalizer)
+        return tuple((len(prompt), len(answer)) for prompt, answer in zip(prompts, answers, strict=True))
+
+    def xray(self, pairs: Pairs) -> tuple[XRay, ...]:
+        with _translated():
+            return tuple(map(_shown, engine.xray(pairs, self._tokens, _config(self._method))))
+
+
+def _shown(seen: Seen) -> XRay:
+    virtual = [Token(part="virtual", text="")] * seen.virtual
+    start = [seen.start] if seen.start else []
+    end = [seen.end] if seen.end else []
+    return XRay(
+        tokens=(
+            *virtual, *_tokens("prompt", seen.prompt), *_tokens("start", start), *_tokens("answer", seen.answer),
+            *_tokens("end", end),
+        ),
+        lost_input=seen.lost_input,
+        lost_input_tokens=seen.lost_input_tokens,
+        lost_output=seen.lost_output,
+        lost_output_tokens=seen.lost_output_tokens,
+    )  # fmt: skip
+
+
+def _tokens(part: Part, pieces: Sequence[Piece]) -> tuple[Token, ...]:
+    return tuple(Token(part=part, text=text, id=number) for number, text in pieces)
+
+
 def _plain(key: str) -> str:
     if not key or key.startswith(".") or set(key) & set("/\\\0"):
         raise AdapterError(f"{key!r} is no key of this machine", backend="local", hint="`wxtuning runs` lists them.")
@@ -308,6 +348,8 @@ def _folder_of(model: str) -> Path | None:
 
 def _context(folder: Path) -> int | None:
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    if config.get("is_encoder_decoder"):  # positions of its two sides, relative ones as a rule
+        return None
     found = config.get("max_position_embeddings") or config.get("n_positions")
     return found if isinstance(found, int) else None
 

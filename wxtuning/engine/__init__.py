@@ -13,6 +13,8 @@ from wxtuning.engine.status import cancel, is_alive, read_metrics, read_status, 
 
 if TYPE_CHECKING:
     from wxtuning.engine.generate import Answer, Generator
+    from wxtuning.engine.look import xray
+    from wxtuning.engine.tokenizer import byte_bound, load_tokens
     from wxtuning.engine.train import TuneResult, tune
 
 __all__ = [
@@ -21,6 +23,9 @@ __all__ = [
     "TuneResult",
     "Generator",
     "Answer",
+    "load_tokens",
+    "byte_bound",
+    "xray",
     "start",
     "cancel",
     "is_alive",
@@ -29,7 +34,15 @@ __all__ = [
     "EngineError",
 ]
 
-_ON_USE = {"tune": "train", "TuneResult": "train", "Generator": "generate", "Answer": "generate"}
+_ON_USE = {
+    "tune": "train",
+    "TuneResult": "train",
+    "Generator": "generate",
+    "Answer": "generate",
+    "load_tokens": "tokenizer",
+    "byte_bound": "tokenizer",
+    "xray": "look",
+}
 
 
 def __getattr__(name: str) -> Any:

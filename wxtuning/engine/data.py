@@ -39,23 +39,36 @@ class Rows:
 
 
 def read_rows(file: Path, tokens: Tokens, config: TuneConfig) -> Rows:
-    """Every line {"input", "output"} of `file` as ids, in order; prompts and answers are cut to the config's limits.
+    """Every line {"input", "output"} of `file` as ids, in order; see `to_rows`.
+
+    Raises EngineError: no_rows, bad_row (file, line and field named), bad_config (the template alone is too long).
+    """
+    return to_rows(read_pairs(file), tokens, config)
+
+
+def to_rows(pairs: Sequence[tuple[str, str]], tokens: Tokens, config: TuneConfig) -> Rows:
+    """Every (input, output) as ids, in order; prompts and answers are cut to the config's limits.
 
     Of a long prompt the end of the input goes, the template stays whole. A cut answer loses its end token: the model
     is not taught to stop in the middle of a sentence.
 
-    Raises EngineError: no_rows, bad_row (file, line and field named), bad_config (the template alone is too long).
+    Raises EngineError `bad_config`: the template alone is too long.
     """
-    pairs = read_pairs(file)
-    texts = [render(config.verbalizer, source) for source, _ in pairs]
-    prompts = tokens.prompts(texts)
-    answers = tokens.answers([target for _, target in pairs], texts)
+    prompts, answers = encoded(pairs, tokens, config.verbalizer)
     long = [number for number, prompt in enumerate(prompts) if len(prompt) > config.max_input_tokens]
     for number in long:
-        prompts[number] = _cut(pairs[number][0], tokens, config)
+        prompts[number] = fitting(pairs[number][0], tokens, config)[1]
     limit = config.max_output_tokens
     rows = tuple(Row(tuple(prompt), tuple(answer[:limit])) for prompt, answer in zip(prompts, answers, strict=True))
     return Rows(rows=rows, cut_prompts=len(long), cut_answers=sum(len(answer) > limit for answer in answers))
+
+
+def encoded(
+    pairs: Sequence[tuple[str, str]], tokens: Tokens, verbalizer: str
+) -> tuple[list[list[int]], list[list[int]]]:
+    """The ids of every prompt and of every answer in full, before anything is cut."""
+    texts = [render(verbalizer, source) for source, _ in pairs]
+    return tokens.prompts(texts), tokens.answers([target for _, target in pairs], texts)
 
 
 def read_pairs(file: Path) -> list[tuple[str, str]]:
@@ -70,6 +83,34 @@ def read_pairs(file: Path) -> list[tuple[str, str]]:
     if not pairs:
         raise EngineError(f"{file.name} holds no rows", code="no_rows", hint=_ONE_LINE)
     return pairs
+
+
+def fitting(text: str, tokens: Tokens, config: TuneConfig) -> tuple[str, list[int]]:
+    """The longest beginning of `text` whose prompt fits, without white space at its end, and the prompt's ids."""
+
+    def kept(size: int) -> str:
+        return text[:size].rstrip()
+
+    def prompt(size: int) -> list[int]:
+        return tokens.prompts([render(config.verbalizer, kept(size))])[0]
+
+    best = prompt(0)
+    if len(best) > config.max_input_tokens:
+        raise EngineError(
+            f"the verbalizer alone has {len(best)} tokens, max_input_tokens is {config.max_input_tokens}",
+            code="bad_config",
+            hint="shorten the verbalizer or raise max_input_tokens",
+        )
+    low, high = 0, len(text)
+    while high > 2 and len(prompt(high // 2)) > config.max_input_tokens:
+        high //= 2
+    while low + 1 < high:
+        middle = (low + high) // 2
+        if len(found := prompt(middle)) <= config.max_input_tokens:
+            low, best = middle, found
+        else:
+            high = middle
+    return kept(low), best
 
 
 def windows(lengths: Sequence[int], *, size: int, seed: int, epoch: int) -> list[list[int]]:
@@ -129,28 +170,3 @@ def _text(file: Path, number: int, row: dict[str, object], name: str) -> str:
             f"{file.name} line {number}: output is empty", code="bad_row", hint="remove the row or fill it"
         )
     return value
-
-
-def _cut(text: str, tokens: Tokens, config: TuneConfig) -> list[int]:
-    """The longest prompt that fits: `text` loses characters at its end until the rendered prompt does."""
-
-    def prompt(size: int) -> list[int]:
-        return tokens.prompts([render(config.verbalizer, text[:size].rstrip())])[0]
-
-    best = prompt(0)
-    if len(best) > config.max_input_tokens:
-        raise EngineError(
-            f"the verbalizer alone has {len(best)} tokens, max_input_tokens is {config.max_input_tokens}",
-            code="bad_config",
-            hint="shorten the verbalizer or raise max_input_tokens",
-        )
-    low, high = 0, len(text)
-    while high > 2 and len(prompt(high // 2)) > config.max_input_tokens:
-        high //= 2
-    while low + 1 < high:
-        middle = (low + high) // 2
-        if len(found := prompt(middle)) <= config.max_input_tokens:
-            low, best = middle, found
-        else:
-            high = middle
-    return best

@@ -84,6 +84,17 @@ def load_base(name: str, *, revision: str | None = None, device: str = "auto", d
     return Base(name=name, model=model, tokens=tokens, seq2seq=seq2seq, device=chosen, dtype=number)
 
 
+def tokens_of(name: str, revision: str | None = None) -> Tokens:
+    """The tokens of the base `name`, as `load_base` has them, without its weights.
+
+    Raises EngineError: model_not_found, bad_model, unsupported_model.
+    """
+    with _quiet(), _translated(name):
+        config = _config(name, revision)
+        generation = _generation(name, revision, config)
+        return Tokens(_tokenizer(name, revision), generation, seq2seq=bool(config.is_encoder_decoder))
+
+
 def choose_device(wanted: str) -> torch.device:
     """`wanted`, or for "auto" CUDA, then MPS, then the CPU. Raises EngineError `bad_config` for one not here."""
     if wanted == "auto":
@@ -171,6 +182,15 @@ def _tokenizer(name: str, revision: str | None) -> Any:
     return AutoTokenizer.from_pretrained(name, revision=revision, trust_remote_code=False)
 
 
+def _generation(name: str, revision: str | None, config: Any) -> Any:
+    from transformers import GenerationConfig
+
+    try:
+        return GenerationConfig.from_pretrained(name, revision=revision)
+    except OSError:  # no such file: then the model takes it from its config
+        return GenerationConfig.from_model_config(config)
+
+
 def _model(name: str, revision: str | None, config: Any, dtype: torch.dtype) -> Any:
     from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM
 
@@ -215,7 +235,10 @@ def _translated(name: str) -> Iterator[None]:
     except RuntimeError as cause:
         raise EngineError(f"{name} does not load: {_brief(cause)}", code="bad_model", hint=_FOLDER_HOLDS) from cause
     except Exception as cause:
-        # safetensors raises its own class, which derives from Exception alone.
+        # tokenizers raises nothing but Exception itself; safetensors a class of its own, which derives from it alone.
+        if type(cause) is Exception:
+            text = f"the tokenizer of {name} is damaged: {_brief(cause)}"
+            raise EngineError(text, code="bad_model", hint=_FOLDER_HOLDS) from cause
         if type(cause).__name__ != "SafetensorError":
             raise
         raise EngineError(

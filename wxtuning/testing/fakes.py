@@ -10,6 +10,7 @@ from wxtuning.errors import NotOffered
 from wxtuning.ports import Answer, Decoding, Limits, Range, TuningRequest
 from wxtuning.spec import DeploymentSpec, Method
 from wxtuning.status import DeploymentRef, JobRef, JobState, JobStatus, Metric
+from wxtuning.tokens import Pairs, Part, Token, TokenBound, XRay, rendered
 
 
 def _running(step: int) -> JobStatus:
@@ -17,6 +18,42 @@ def _running(step: int) -> JobStatus:
 
 
 COMPLETED = JobStatus(state=JobState.COMPLETED, word="completed", step=2, steps=2, loss=0.3)
+
+
+@dataclass(frozen=True)
+class FakeTokenizer:
+    """One token a word; an answer ends in one more. `counted` remembers how many rows each call was given."""
+
+    method: Method
+    counted: list[int] = field(default_factory=list)
+    bound: TokenBound | None = field(default_factory=lambda: TokenBound(extra=1))
+
+    def count(self, pairs: Pairs) -> tuple[tuple[int, int], ...]:
+        self.counted.append(len(pairs))
+        template = self.method.verbalizer
+        return tuple((len(rendered(template, text).split()), len(answer.split()) + 1) for text, answer in pairs)
+
+    def xray(self, pairs: Pairs) -> tuple[XRay, ...]:
+        return tuple(self._seen(text, answer) for text, answer in pairs)
+
+    def _seen(self, text: str, answer: str) -> XRay:
+        words = [*answer.split(), "</s>"]
+        most = self.method.max_output_tokens or len(words)
+        prompt = _words("prompt", rendered(self.method.verbalizer, text).split())
+        ended = len(words) <= most
+        kept = _words("answer", words[: most if not ended else -1])
+        return XRay(
+            tokens=(*prompt, *kept, *(_words("end", words[-1:]) if ended else ())),
+            lost_output="" if ended else " ".join(words[most:-1]),
+            lost_output_tokens=max(0, len(words) - most),
+        )
+
+
+def _words(part: Part, words: Sequence[str]) -> tuple[Token, ...]:
+    spaced = (
+        word if part == "end" or (part == "prompt" and not number) else f" {word}" for number, word in enumerate(words)
+    )
+    return tuple(Token(part=part, text=text, id=number) for number, text in enumerate(spaced))
 
 
 @dataclass
@@ -46,12 +83,13 @@ class FakeBackend:
     calls: Counter[str] = field(default_factory=Counter)
     jobs: dict[str, TuningRequest] = field(default_factory=dict)
     deployments: dict[str, DeploymentSpec] = field(default_factory=dict)
+    counted: list[int] = field(default_factory=list)
 
     def limits(self, method: Method) -> Limits:
         return self.limits_of
 
-    def count_tokens(self, method: Method, texts: Sequence[str]) -> tuple[int, ...]:
-        return tuple(len(text.split()) for text in texts)
+    def tokenizer(self, method: Method) -> FakeTokenizer:
+        return FakeTokenizer(method, self.counted)
 
     def submit(self, request: TuningRequest, key: str) -> JobRef:
         self.calls["submit"] += 1

@@ -119,7 +119,7 @@ def test_a_value_that_is_no_text_is_rejected_by_type(value):
 
 def test_a_missing_column_is_answered_with_those_found():
     reject = one({"text": "x", "output": "y"}, Mapping()).report.rejected[0]
-    assert str(reject) == "row 1, input: no such column; columns found: text, output"
+    assert str(reject) == "row 1, input: no field 'input'; fields found: 'text', 'output'"
 
 
 @pytest.mark.parametrize("label", ["prase", "Praise", "PRAISES", " praise"])
@@ -131,13 +131,14 @@ def test_a_label_that_is_nearly_right_is_answered_with_the_right_one(label):
 
 def test_a_label_far_from_all_gets_no_suggestion():
     message = one({"input": "x", "output": "zzz"}, Mapping(), labels=LABELS).report.rejected[0].message
-    assert message == "'zzz' is none of the labels 'praise', 'complaint'"
+    assert "did you mean" not in message
+    assert message.startswith("'zzz' is none of the labels 'praise', 'complaint'")
 
 
 def test_what_a_reject_quotes_is_short_and_inert():
     message = one({"input": "x", "output": "\x1b[31m" + "x" * 500}, Mapping(), labels=LABELS).report.rejected[0].message
     assert "\x1b" not in message
-    assert len(message) < 120
+    assert len(message) < 140
 
 
 def test_inputs_with_different_outputs_are_warned_about():

@@ -1,0 +1,347 @@
+"""Record batches to lines with polars: the same lines and the same report as row by row, at the speed of columns.
+
+Only what any step might have to do with a single row is left to the steps themselves: texts that are not plain, and
+labels that are not known. So there is one meaning of every step, and a property test compares the two ways.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, BinaryIO
+
+from wxtuning.records.cleaning import flag_personal, steps
+from wxtuning.records.columns import columns_of
+from wxtuning.records.mojibake import suspicious
+from wxtuning.records.reading import read_items
+from wxtuning.records.record import Batch
+from wxtuning.records.report import Ledger
+from wxtuning.rows.columnar import has_long_row, items_of
+from wxtuning.rows.verdict import Bad
+from wxtuning.spec import Cleaning
+from wxtuning.spec import Mapping as ColumnMapping
+
+if TYPE_CHECKING:
+    import numpy as np
+    import polars as pl
+    import pyarrow as pa
+    from numpy.typing import NDArray
+
+    Words64 = NDArray[np.uint64]
+
+WHITE = "".join(character for character in map(chr, range(0x3001)) if character.isspace())
+"""What `str.strip` removes; polars and Python do not agree on it by themselves."""
+
+SEEN = r"[!-~\p{Nd}“”„«»¿¡[\p{L}--[\u115f\u1160\u17b4\u17b5\u3164\uffa0]]]"
+"""A character that is surely seen, so that its text is not empty; a few letters are drawn as nothing."""
+
+PERSONAL_WEIGHT = 4
+"""Texts with a sign `@`, two colons or four digits may hold personal data; an IP address has no less."""
+
+
+def is_possible(mapping: ColumnMapping) -> bool:
+    """Whether rows can be converted as columns: polars is installed, and input and output are one column each."""
+    plain = not mapping.messages and all(columns_of(name) == (name,) for name in _names(mapping))
+    return plain and _has_polars()
+
+
+def _has_polars() -> bool:
+    try:
+        import polars  # noqa: F401
+    except ImportError:
+        return False
+    return True
+
+
+def _names(mapping: ColumnMapping) -> tuple[str, str]:
+    return mapping.input or "input", mapping.output or "output"
+
+
+def convert_batches(
+    coming: Iterator[pa.RecordBatch],
+    mapping: ColumnMapping,
+    cleaning: Cleaning,
+    labels: Sequence[str],
+    ledger: Ledger,
+    file: BinaryIO,
+) -> int:
+    """Map, clean and check the rows of batches, and write the good ones; returns how many that are.
+
+    Reading and writing each have a thread, which polars and pyarrow leave free.
+    """
+    seen, work = SeenHashes(), _Work(mapping, cleaning, labels, ledger)
+    kept, written = 0, _nothing()
+    with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as writer:
+        for batch in _ahead(coming, reader):
+            frame = work.new(work.cleaned(batch), seen)
+            kept += len(frame)
+            written.result()
+            written = writer.submit(work.worded(frame).write_ndjson, file)
+        written.result()
+    work.warn(seen)
+    return kept
+
+
+def _nothing() -> Future[None]:
+    done: Future[None] = Future()
+    done.set_result(None)
+    return done
+
+
+def _ahead(coming: Iterator[pa.RecordBatch], reader: ThreadPoolExecutor) -> Iterator[pa.RecordBatch]:
+    """The batches, the next one of which is read while one is worked on."""
+    promised = reader.submit(next, coming, None)
+    while (batch := promised.result()) is not None:
+        promised = reader.submit(next, coming, None)
+        yield batch
+
+
+@dataclass
+class _Work:
+    """The conversion of one data set; `number`, `input` and `output` are the columns of its frames."""
+
+    mapping: ColumnMapping
+    cleaning: Cleaning
+    labels: Sequence[str]
+    ledger: Ledger
+    repeated: int = field(default=0, init=False)
+
+    def cleaned(self, batch: pa.RecordBatch) -> pl.DataFrame:
+        """What the cleaning steps leave of a batch, in the order of its rows."""
+        import polars as pl
+
+        if not _is_plain(batch, _names(self.mapping)):
+            return _frame(self._stepped(self._read_rows(batch)))
+        numbers = self.ledger.take(range(batch.num_rows))
+        frame = _numbered(batch, _names(self.mapping), numbers, personal=self.cleaning.flag_personal)
+        plain = _plain(frame, self.cleaning, self.labels)
+        if plain.all():
+            return self._cleaned_columns(frame)
+        odd = _frame(self._stepped(_batch(frame.filter(~plain))))
+        return pl.concat([self._cleaned_columns(frame.filter(plain)), odd]).sort("number")
+
+    def new(self, frame: pl.DataFrame, seen: SeenHashes) -> pl.DataFrame:
+        """The rows that were not there before; personal data in them is flagged."""
+        import polars as pl
+
+        hashes = frame.select(
+            input=pl.col("input").hash(1),
+            one=pl.col("input").hash(1) ^ pl.col("output").hash(2),
+            two=pl.col("input").hash(3) ^ pl.col("output").hash(4),
+        )
+        is_new = pl.Series(seen.pairs.new(hashes["one"].to_numpy(), hashes["two"].to_numpy()), dtype=pl.Boolean)
+        seen.add_inputs(hashes["input"].filter(is_new).to_numpy())
+        if self.cleaning.drop_duplicates:
+            self._remove("exact duplicate", frame, ~is_new)
+            frame = frame.filter(is_new)
+        else:
+            self.repeated += int((~is_new).sum())
+        if self.cleaning.flag_personal:
+            flag_personal(_batch(frame.filter("suspect")), self.ledger)
+        return frame
+
+    def worded(self, frame: pl.DataFrame) -> pl.DataFrame:
+        import polars as pl
+
+        words: Mapping[str, str] = self.mapping.label_map
+        lines = frame.select("input", "output")
+        return lines.with_columns(pl.col("output").replace(words)) if words else lines
+
+    def warn(self, seen: SeenHashes) -> None:
+        if self.repeated:
+            self.ledger.warnings.append(f"{self.repeated} rows repeat the input and output of an earlier one")
+        if count := seen.repeated_inputs:
+            text = f"{count} rows repeat the input of an earlier one with another output"
+            self.ledger.warnings.append(text)
+
+    def _read_rows(self, batch: pa.RecordBatch) -> Batch:
+        items = list(items_of(batch))
+        numbers = self.ledger.take(items)
+        told = [
+            item.fault.at(number, item.line) if isinstance(item, Bad) else item
+            for number, item in zip(numbers, items, strict=True)
+        ]
+        return read_items(told, numbers, self.mapping, self.ledger)
+
+    def _stepped(self, batch: Batch) -> Batch:
+        for step in steps(self.cleaning, self.labels):
+            batch = step(batch, self.ledger)
+        return batch
+
+    def _cleaned_columns(self, frame: pl.DataFrame) -> pl.DataFrame:
+        import polars as pl
+
+        if self.cleaning.strip:
+            stripped = frame.with_columns(pl.col("input", "output").str.strip_chars(WHITE))
+            texts = pl.col("input", "output").str.len_bytes()
+            changed = (frame.select(texts) != stripped.select(texts)).select(pl.any_horizontal(pl.all())).to_series()
+            self.ledger.change("surrounding white space stripped", frame["number"].filter(changed).to_list())
+            frame = stripped
+        least, most = self.cleaning.min_characters, self.cleaning.max_characters
+        if least:
+            frame = self._kept("input too short", frame, pl.col("input").str.len_chars() >= least)
+        if most is not None:
+            frame = self._kept("input too long", frame, pl.col("input").str.len_chars() <= most)
+            frame = self._kept("output too long", frame, pl.col("output").str.len_chars() <= most)
+        return frame
+
+    def _kept(self, step: str, frame: pl.DataFrame, wanted: pl.Expr) -> pl.DataFrame:
+        good = frame.select(wanted).to_series()
+        self._remove(step, frame, ~good)
+        return frame.filter(good)
+
+    def _remove(self, step: str, frame: pl.DataFrame, gone: pl.Series) -> None:
+        if gone.any():
+            self.ledger.remove(step, frame["number"].filter(gone).to_list())
+
+
+def _plain(frame: pl.DataFrame, cleaning: Cleaning, labels: Sequence[str]) -> pl.Series:
+    """Of which rows the steps on columns know all: nothing to repair, compose or ask, and something to see."""
+    import polars as pl
+
+    texts = pl.col("input", "output")
+    # Composing and looking for mojibake take far longer than all else, so only what is not ASCII is asked.
+    is_ascii = (texts.str.len_bytes() == texts.str.len_chars()).name.suffix(" is ascii")
+    begins = pl.all_horizontal(texts.str.contains(f"^[{re.escape(WHITE)}]*{SEEN}"))
+    checks = frame.select(is_ascii, begins=begins, known=_known(cleaning, labels))
+    plain = checks["begins"] & checks["known"]
+    if not (cleaning.fix_mojibake or cleaning.normalize):
+        return plain
+    for name in ("input", "output"):
+        foreign = ~checks[f"{name} is ascii"]
+        if foreign.any():
+            harmless = frame[name].filter(foreign).to_frame().select(_harmless(name)).to_series()
+            plain = plain.scatter(foreign.arg_true(), harmless & plain.filter(foreign))
+    return plain
+
+
+def _known(cleaning: Cleaning, labels: Sequence[str]) -> pl.Expr:
+    import polars as pl
+
+    text = pl.col("output").str.strip_chars(WHITE) if cleaning.strip else pl.col("output")
+    return text.is_in(list(labels)) if labels else pl.lit(True)
+
+
+def _harmless(name: str) -> pl.Expr:
+    import polars as pl
+
+    text = pl.col(name)
+    return ~text.str.contains(suspicious()) & (text == text.str.normalize("NFC"))
+
+
+def _is_plain(batch: pa.RecordBatch, names: Sequence[str]) -> bool:
+    import pyarrow as pa
+
+    texts = [batch.column(name) for name in names]
+    if not all(column.type in (pa.string(), pa.large_string()) and not column.null_count for column in texts):
+        return False
+    return not has_long_row(batch) and not any((_characters(column)[0] == 0).any() for column in texts)
+
+
+def _characters(column: pa.Array) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """The bytes of all texts of a column one after the other, and where each text ends."""
+    import numpy as np
+    import pyarrow as pa
+
+    _, offsets, data = column.buffers()
+    width = np.int32 if column.type == pa.string() else np.int64
+    ends = np.frombuffer(offsets, width)[column.offset : column.offset + len(column) + 1].astype(np.int64)
+    if data is None:
+        return np.empty(0, np.uint8), ends[1:]
+    return np.frombuffer(data, np.uint8)[ends[0] : ends[-1]], ends[1:] - ends[0]
+
+
+def _suspects(column: pa.Array) -> NDArray[np.bool_]:
+    """In which texts personal data may stand."""
+    import numpy as np
+
+    characters, ends = _characters(column)
+    # From "0" over ":" to "@" is one stretch of ASCII, which takes one comparison.
+    hits = np.flatnonzero((characters - 0x30) <= 0x10)
+    weights = np.array([1] * 10 + [2, 0, 0, 0, 0, 0, PERSONAL_WEIGHT], np.uint8)[characters[hits] - 0x30]
+    rows = np.searchsorted(ends, hits, side="right")
+    return np.bincount(rows, weights, minlength=len(ends)) >= PERSONAL_WEIGHT
+
+
+def _numbered(batch: pa.RecordBatch, names: Sequence[str], numbers: range, *, personal: bool) -> pl.DataFrame:
+    import polars as pl
+
+    texts = [batch.column(name) for name in names]
+    suspect = _suspects(texts[0]) | _suspects(texts[1]) if personal else pl.repeat(False, len(numbers), eager=True)
+    return pl.DataFrame(
+        {
+            "number": pl.int_range(numbers.start, numbers.stop, eager=True),
+            "input": pl.from_arrow(texts[0]),
+            "output": pl.from_arrow(texts[1]),
+            "suspect": suspect,
+        }
+    )
+
+
+def _batch(frame: pl.DataFrame) -> Batch:
+    return Batch(frame["number"].to_list(), frame["input"].to_list(), frame["output"].to_list())
+
+
+def _frame(batch: Batch) -> pl.DataFrame:
+    import polars as pl
+
+    schema = {"number": pl.Int64, "input": pl.String, "output": pl.String}
+    frame = pl.DataFrame([batch.numbers, batch.inputs, batch.outputs], schema=schema)
+    return frame.with_columns(suspect=pl.lit(True))
+
+
+class SeenHashes:
+    """Which pairs of input and output were there before, and how many inputs were, in 24 bytes a row."""
+
+    def __init__(self) -> None:
+        self.pairs = HashSet()
+        self._inputs: list[Words64] = []
+
+    def add_inputs(self, hashes: Words64) -> None:
+        """Remember the inputs of new pairs."""
+        self._inputs.append(hashes)
+
+    @property
+    def repeated_inputs(self) -> int:
+        """How many new pairs began with the input of an earlier one."""
+        import numpy as np
+
+        return sum(map(len, self._inputs)) - len(np.unique(np.concatenate(self._inputs))) if self._inputs else 0
+
+
+class HashSet:
+    """Hashes of two 64-bit words, in a few sorted runs, each at least twice as long as the next."""
+
+    def __init__(self) -> None:
+        self._runs: list[tuple[Words64, Words64]] = []
+
+    def new(self, first: Words64, second: Words64) -> NDArray[np.bool_]:
+        """Add hashes; for each whether it was new."""
+        import numpy as np
+
+        order = np.argsort(first, kind="stable")
+        one, two = first[order], second[order]
+        known = np.zeros(len(one), bool)
+        known[1:] = (one[1:] == one[:-1]) & (two[1:] == two[:-1])
+        for run in self._runs:
+            # Of two hashes whose first words agree only the first is found; then a row stays, and none is lost.
+            places = np.searchsorted(run[0], one).clip(max=len(run[0]) - 1)
+            known |= (run[0][places] == one) & (run[1][places] == two)
+        self._add(one[~known], two[~known])
+        found = np.empty(len(known), bool)
+        found[order] = ~known
+        return found
+
+    def _add(self, one: Words64, two: Words64) -> None:
+        import numpy as np
+
+        if not len(one):
+            return
+        while self._runs and len(self._runs[-1][0]) < 2 * len(one):
+            other = self._runs.pop()
+            one, two = np.concatenate([other[0], one]), np.concatenate([other[1], two])
+            order = np.argsort(one, kind="stable")
+            one, two = one[order], two[order]
+        self._runs.append((one, two))

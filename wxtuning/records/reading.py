@@ -1,0 +1,165 @@
+"""Rows to batches of input and output: what a mapping names is read and checked. Knows columns; cleans nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import chain, islice, repeat
+from operator import itemgetter
+
+from wxtuning.records.columns import columns_of, filler
+from wxtuning.records.record import Batch, Row
+from wxtuning.records.report import Ledger
+from wxtuning.records.turns import turn
+from wxtuning.rows.policy import quoted, text_fault
+from wxtuning.rows.verdict import Fault, Reject
+from wxtuning.spec import Mapping as ColumnMapping
+
+ROWS = 1_024
+"""Rows in a batch: enough that the work on columns outweighs the work on the batch, and few enough for the cache."""
+
+Item = Row | Reject
+
+
+def batches(items: Iterable[Item], mapping: ColumnMapping, ledger: Ledger) -> Iterator[Batch]:
+    """The rows that a mapping can read, in batches; the others are rejected in the ledger.
+
+    Raises:
+        ValueError: if the mapping's templates cannot be read.
+    """
+    read = _reader(mapping, ledger)
+    coming = iter(items)
+    while batch := list(islice(coming, ROWS)):
+        yield read(batch, ledger.take(batch))
+
+
+def read_items(items: list[Item], numbers: range, mapping: ColumnMapping, ledger: Ledger) -> Batch:
+    """The rows of one batch that a mapping can read; `numbers` are those that the ledger gave them."""
+    return _reader(mapping, ledger)(items, numbers)
+
+
+def columns_read(mapping: ColumnMapping) -> tuple[str, ...]:
+    """The columns that a mapping reads; see `convert` for what None in it means.
+
+    Raises:
+        ValueError: if the mapping's templates cannot be read.
+    """
+    if mapping.messages:
+        return (mapping.messages,)
+    return tuple(dict.fromkeys(chain.from_iterable(map(columns_of, _templates(mapping)))))
+
+
+def _templates(mapping: ColumnMapping) -> tuple[str, str]:
+    return mapping.input or "input", mapping.output or "output"
+
+
+def rejects(rows: Iterable[Item], columns: Sequence[str]) -> tuple[Reject, ...]:
+    """What is wrong with single columns or templates, where the mapping that they belong to cannot be read."""
+    names = list(dict.fromkeys(chain.from_iterable(map(columns_of, columns))))
+    return tuple(chain.from_iterable(_faults(number, row, names) for number, row in enumerate(rows, start=1)))
+
+
+Reader = Callable[[list[Item], range], Batch]
+
+
+def _reader(mapping: ColumnMapping, ledger: Ledger) -> Reader:
+    return _turns_of(mapping.messages, ledger) if mapping.messages else _texts_of(mapping, ledger)
+
+
+def _texts_of(mapping: ColumnMapping, ledger: Ledger) -> Reader:
+    names = columns_read(mapping)
+    fill = [_Filler(template, names) for template in _templates(mapping)]
+
+    def read(items: list[Item], numbers: range) -> Batch:
+        kept = list(numbers)
+        columns = _columns(items, names)
+        if columns is None:
+            kept = _accepted(items, numbers, names, ledger)
+            columns = _columns([items[number - numbers.start] for number in kept], names) or []
+        if not kept:
+            return Batch([], [], [])
+        return Batch(kept, fill[0](columns), fill[1](columns))
+
+    return read
+
+
+class _Filler:
+    """Fills one template from the columns of a batch."""
+
+    def __init__(self, template: str, names: Sequence[str]) -> None:
+        self._places = [names.index(name) for name in columns_of(template)]
+        self._fill = None if template in names and len(self._places) == 1 else filler(template)
+
+    def __call__(self, columns: Sequence[list[str]]) -> list[str]:
+        if self._fill is None:
+            return columns[self._places[0]]
+        return list(map(self._fill, zip(*(columns[place] for place in self._places), strict=True)))
+
+
+def _columns(items: Sequence[Item], names: Sequence[str]) -> list[list[str]] | None:
+    """The named columns, if every item is a row whose values are clean texts; else None, and each must be looked at."""
+    try:
+        columns = [list(map(itemgetter(name), items)) for name in names]  # type: ignore[arg-type]
+    except (KeyError, TypeError, IndexError):
+        return None
+    return columns if all(map(_are_clean, columns)) else None
+
+
+def _are_clean(values: list[str]) -> bool:
+    if set(map(type, values)) - {str} or any(map(str.__contains__, values, repeat("\0"))):
+        return False
+    return _is_encodable("".join([value for value in values if not value.isascii()]))
+
+
+def _is_encodable(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _accepted(items: Sequence[Item], numbers: range, names: Sequence[str], ledger: Ledger) -> list[int]:
+    """The numbers of the items that are good rows; the others are rejected."""
+    kept = []
+    for number, item in zip(numbers, items, strict=True):
+        if found := _faults(number, item, names):
+            ledger.rejects(found)
+        else:
+            kept.append(number)
+    return kept
+
+
+def _faults(number: int, item: Item, names: Sequence[str]) -> list[Reject]:
+    if isinstance(item, Reject):
+        return [replace(item, number=number)]
+    if not isinstance(item, Mapping):
+        found = f"expected a row with named columns, found {type(item).__name__} {quoted(item)}"
+        return [Reject(number=number, field="", code="not_an_object", message=found)]
+    line = getattr(item, "line", None)
+    return [fault.at(number, line) for name in names if (fault := text_fault(item, name))]
+
+
+def _turns_of(column: str, ledger: Ledger) -> Reader:
+    def read(items: list[Item], numbers: range) -> Batch:
+        batch = Batch([], [], [])
+        for number, item in zip(numbers, items, strict=True):
+            _add_turn(batch, number, item, column, ledger)
+        return batch
+
+    return read
+
+
+def _add_turn(batch: Batch, number: int, item: Item, column: str, ledger: Ledger) -> None:
+    if isinstance(item, Reject) or not isinstance(item, Mapping) or column not in item:
+        ledger.rejects(_faults(number, item, [column]))
+        return
+    found = turn(item[column], column)
+    if isinstance(found, Fault):
+        ledger.fault(number, found)
+        return
+    if found.left_out:
+        ledger.change("messages after the last answer left out", [number])
+    batch.numbers.append(number)
+    batch.inputs.append(found.input)
+    batch.outputs.append(found.output)

@@ -1,0 +1,103 @@
+"""Rows of any number to a file of training lines, without holding them. Knows batches and digests; splits nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, Protocol
+
+from wxtuning.errors import PlanError
+from wxtuning.folder import replacing
+from wxtuning.records import bulk
+from wxtuning.records.cleaning import flag_personal
+from wxtuning.records.conversion import cleaned
+from wxtuning.records.digests import SeenDigests
+from wxtuning.records.reading import Item, batches, columns_read
+from wxtuning.records.report import DataReport, Ledger
+from wxtuning.rows.files import DataFiles
+from wxtuning.rows.tables import tables
+from wxtuning.spec import Cleaning
+from wxtuning.spec import Mapping as ColumnMapping
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+LISTED = 100_000
+"""So many row numbers of each step, and so many rejected rows, are listed; the others are counted."""
+
+
+class Reader(Protocol):
+    """Where rows come from: dicts, and a Reject for each row that could not be read."""
+
+    def rows(self) -> Iterable[Item]:
+        """The rows from the first on."""
+        ...
+
+
+def convert_file(
+    reader: Reader, mapping: ColumnMapping, cleaning: Cleaning, to: Path, labels: Sequence[str] = ()
+) -> DataReport:
+    """Map, clean and check rows on their way into a JSON Lines file; memory grows by 24 bytes a row.
+
+    The lines are those that `jsonl(convert(...).records)` gives. The file is replaced in one step when all is written.
+
+    Args:
+        reader: Where the rows come from.
+        mapping: Which columns become input and output.
+        cleaning: Which steps are done; to drop conflicts and near duplicates takes all rows at once.
+        to: The file to write.
+        labels: The only outputs allowed; empty allows any.
+
+    Returns:
+        The report on all rows. It lists the first 100,000 rows of a step by number and counts the others.
+
+    Raises:
+        PlanError: if the cleaning asks for what needs all rows in memory.
+        ValueError: if the mapping's templates cannot be read.
+        WxTuningError: if the file cannot be written.
+    """
+    _check(cleaning)
+    ledger = Ledger(listed=LISTED)
+    coming = _tables(reader, mapping)
+    with replacing(to) as file:
+        if coming is None:
+            kept = _convert_rows(reader, mapping, cleaning, labels, ledger, file)
+        else:
+            kept = bulk.convert_batches(coming, mapping, cleaning, labels, ledger, file)
+    if cleaning.near_duplicates == "auto":
+        ledger.warnings.append("near duplicates were not looked for: the rows were not held in memory")
+    return ledger.report(kept)
+
+
+def _tables(reader: Reader, mapping: ColumnMapping) -> Iterator[pa.RecordBatch] | None:
+    """The record batches of Parquet and Arrow files, where they can be converted as columns."""
+    if not isinstance(reader, DataFiles) or not bulk.is_possible(mapping):
+        return None
+    return tables(reader, columns_read(mapping))
+
+
+def _convert_rows(
+    reader: Reader, mapping: ColumnMapping, cleaning: Cleaning, labels: Sequence[str], ledger: Ledger, file: BinaryIO
+) -> int:
+    seen, kept = SeenDigests(), 0
+    rows = reader.rows(columns_read(mapping)) if isinstance(reader, DataFiles) else reader.rows()
+    for batch in cleaned(batches(rows, mapping, ledger), cleaning, labels, seen, ledger):
+        if cleaning.flag_personal:
+            flag_personal(batch, ledger)
+        file.write(batch.lines(mapping.label_map))
+        kept += len(batch)
+    if seen.warning:
+        ledger.warnings.append(seen.warning)
+    return kept
+
+
+def _check(cleaning: Cleaning) -> None:
+    problems = []
+    if cleaning.conflicts == "drop":
+        problems.append("conflicts='drop' needs all rows in memory; take 'keep', or convert in memory")
+    if cleaning.near_duplicates in ("warn", "drop"):
+        problems.append(
+            f"near_duplicates={cleaning.near_duplicates!r} needs all rows in memory; take 'keep', or convert in memory"
+        )
+    if problems:
+        raise PlanError(problems)

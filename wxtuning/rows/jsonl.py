@@ -1,0 +1,76 @@
+"""Rows of JSON Lines: one object a line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from wxtuning.rows.jsontext import TOO_LONG, TRUNCATED, record_of
+from wxtuning.rows.lines import Block, TextBlocks
+from wxtuning.rows.verdict import Bad, Fault, FileError, FileRow, Item
+
+BLANK = b" \t\r\n"
+
+
+def rows(blocks: TextBlocks, name: str) -> Iterator[Item]:
+    """Every row of the file, good or bad; a blank line is none.
+
+    Raises:
+        FileError: `not_jsonl` for JSON that is laid out over several lines.
+    """
+    from wxtuning.rows.ordinary import OrdinaryRows
+
+    reader = OrdinaryRows()
+    for block in laid_out(blocks, name):
+        yield from reader.of(block) or exact_rows(block)
+
+
+def laid_out(blocks: TextBlocks, name: str) -> Iterator[Block]:
+    """The blocks, if the first lines are not those of JSON that is laid out in another way."""
+    is_first = True
+    for block in blocks:
+        if is_first and block.data.strip(BLANK):
+            _refuse_other_layouts(block, name)
+            is_first = False
+        yield block
+
+
+def exact_rows(block: Block) -> Iterator[Item]:
+    """The rows of whole lines, each judged exactly."""
+    if block.is_cut:
+        yield Bad(TOO_LONG, block.line)
+        return
+    for number, line, is_last in block.lines():
+        if line.strip(BLANK):
+            yield item_of(line, number, is_last=is_last)
+
+
+def item_of(line: bytes, number: int, *, is_last: bool = False) -> Item:
+    """The row of one line that is not blank."""
+    found = record_of(line, is_last=is_last)
+    return Bad(found, number) if isinstance(found, Fault) else FileRow(found, number)
+
+
+def _refuse_other_layouts(block: Block, name: str) -> None:
+    """Raise `not_jsonl` if the first lines are those of an array, or of objects that go over several lines."""
+    lines = [line.strip(BLANK) for _, line, _ in block.lines() if line.strip(BLANK)]
+    first, following = lines[0], lines[1:2]
+    if first.startswith(b"[") and (block.is_cut or _goes_on(first) or (_holds_objects(first) and not following)):
+        raise FileError(
+            f"{name} holds a JSON array, where JSON Lines have one object on each line",
+            code="not_jsonl",
+            hint="Name it .json, or write each object on a line of its own, without brackets and commas around it.",
+        )
+    if first.startswith(b"{") and following and not following[0].startswith(b"{") and _goes_on(first):
+        raise FileError(
+            f"{name}: the first object goes over several lines, where JSON Lines have one object on each line",
+            code="not_jsonl",
+            hint="Write each object on one line, for example: jq -c . FILE > NEW_FILE",
+        )
+
+
+def _goes_on(line: bytes) -> bool:
+    return record_of(line, is_last=True) == TRUNCATED or (line.startswith(b"[{") and line.endswith(b","))
+
+
+def _holds_objects(line: bytes) -> bool:
+    return line[1:].lstrip(BLANK).startswith(b"{") and line.endswith(b"]")

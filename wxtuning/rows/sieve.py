@@ -1,0 +1,117 @@
+"""Lines that are surely good, told from all others by a few looks at whole blocks.
+
+What passes has texts that begin and end with something to see, hold no character worth a warning, and a label that is
+known. Everything else is for those who judge line by line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from wxtuning.rows.arrays import Bytes, Flags, Places
+from wxtuning.rows.lines import Block
+from wxtuning.rows.repeats import as_written, slices
+from wxtuning.rows.screen import BACKSLASH, FIRST_BEYOND_ASCII, Screen, Screened, learnt
+
+
+def _flags(*ranges: tuple[int, int]) -> Flags:
+    found = np.zeros(256, np.bool_)
+    for first, last in ranges:
+        found[first : last + 1] = True
+    return found
+
+
+# Leading bytes of characters of two and three bytes, none of which is white space, invisible or drawn as nothing.
+_TWO = _flags((0xC3, 0xCC), (0xCE, 0xD7))
+_THREE = _flags((0xE4, 0xEC))
+_ASCII = _flags((0x21, BACKSLASH - 1), (BACKSLASH + 1, 0x7E))
+_SEEN_FIRST = _ASCII | _TWO | _THREE
+
+
+@dataclass(frozen=True)
+class Sifted:
+    """The lines of a block, and the texts of those that are surely good."""
+
+    lines: Screened
+    input: tuple[Places, Places]
+    output: tuple[Places, Places]
+    has_extra_fields: bool
+
+    def only(self, kept: Flags) -> Sifted:
+        """The same, but only those of the good texts that are flagged."""
+        (begin, end), (first, last) = self.input, self.output
+        return replace(self, input=(begin[kept], end[kept]), output=(first[kept], last[kept]))
+
+    def inputs(self) -> list[bytes]:
+        return slices(self.lines.array, *self.input)
+
+    def outputs(self) -> list[bytes]:
+        return slices(self.lines.array, *self.output)
+
+
+class Sieve:
+    """Sifts block after block of a file.
+
+    Args:
+        input, output: The columns of the texts.
+        labels: The only outputs allowed; empty allows any.
+    """
+
+    def __init__(self, input: str, output: str, labels: Sequence[str]) -> None:
+        self._columns = (input, output)
+        self._labels = frozenset(as_written([label]) for label in labels)
+        self._screen: Screen | None = None
+
+    def sift(self, block: Block) -> Sifted | None:
+        """Sift a block; None if its lines have no shape in common, so that all are to be judged one by one."""
+        screen = self._screen or learnt(block, self._columns)
+        if block.is_cut or screen is None:
+            return None
+        lines = screen.of(block)
+        self._screen = screen if lines.are_mostly_ordinary else None
+        return self._sifted(screen, lines)
+
+    def _sifted(self, screen: Screen, lines: Screened) -> Sifted:
+        keys = screen.shape.keys
+        fields = [keys.index(column) for column in self._columns]
+        if lines.has_beyond_ascii:
+            lines = lines.without(_turning(lines.array, screen.places_of(lines.array, _LEAD)))
+        is_good = np.ones(len(lines.quotes), np.bool_)
+        for field in set(fields):
+            is_good &= _is_plain(lines.array, *lines.value(field))
+        if self._labels:
+            outputs = slices(lines.array, *lines.value(fields[1]))
+            is_good &= np.fromiter(map(self._labels.__contains__, outputs), np.bool_, len(outputs))
+        lines = lines.only(is_good)
+        texts = [lines.value(field) for field in fields]
+        return Sifted(lines, texts[0], texts[1], has_extra_fields=not {*keys} <= {*self._columns})
+
+
+def _is_plain(array: Bytes, begins: Places, ends: Places) -> Flags:
+    """Whether the texts begin and end with a character that can be seen."""
+    last = array[ends - 1]
+    is_plain: Flags = (begins < ends) & _SEEN_FIRST[array[begins]]
+    # An escape at the end may be a line end: what is escaped there is left to others.
+    ends_plain = _ASCII[last] & (array[ends - 2] != BACKSLASH)
+    is_beyond = last >= FIRST_BEYOND_ASCII
+    if is_beyond.any():
+        ends_plain |= is_beyond & (_TWO[array[ends - 2]] | _THREE[array[ends - 3]])
+    is_plain &= ends_plain
+    return is_plain
+
+
+_LEAD = 0xE2
+"""The first byte of every character that changes the direction in which text is shown."""
+
+
+def _turning(array: Bytes, leads: Places) -> Places:
+    """Where such characters stand, among the places of their first bytes."""
+    leads = leads[leads < len(array) - 2]
+    second, third = array[leads + 1], array[leads + 2]
+    is_embedding = (second == 0x80) & (third >= 0xAA) & (third <= 0xAE)
+    is_isolate = (second == 0x81) & (third >= 0xA6) & (third <= 0xA9)
+    found: Places = leads[is_embedding | is_isolate]
+    return found
