@@ -13,11 +13,12 @@ from wxtuning.events import Event, Pause, Progress
 from wxtuning.folder import write_atomically
 from wxtuning.metrics import confusion, perplexity
 from wxtuning.ports import Decoding, Deployer, Evaluator, Source, Tuner, TuningRequest
-from wxtuning.records import Item, Record, convert, jsonl, leaked
+from wxtuning.records import Item, Record, convert, convert_file, jsonl, leaked
+from wxtuning.rows.files import open_rows
 from wxtuning.spec import DeploymentSpec, Evaluation, WaitPolicy
 from wxtuning.status import DataRef, DeploymentRef, JobRef, JobState, JobStatus
 
-__all__ = ["convert", "deploy", "evaluate", "fence", "load", "submit", "wait", "write"]
+__all__ = ["convert", "convert_file", "deploy", "evaluate", "fence", "load", "open_rows", "submit", "wait", "write"]
 
 LOG_LINES = 12
 

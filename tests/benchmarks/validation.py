@@ -18,27 +18,28 @@ from tests.benchmarks.shapes import quick
 
 LOADS, CHECKS, MSGSPEC, OURS = "orjson.loads", "orjson + type checks", "msgspec blocks", "wxtuning validate"
 GOAL = 2.0
+SIZES = {"input": (20, 60), "output": (3, 40)}
 MOST_GROWTH_MIB = 32
 
 
-def make(file: Path, count: int, *, repeated: int) -> None:
-    """`count` rows, every `repeated`th of which is the one before it again; 0 repeats none."""
+def make(file: Path, count: int, *, repeated: int = 0, is_plain: bool = False) -> None:
+    """`count` rows, every `repeated`th of which is the one before it again (0 repeats none); plain ones are words."""
     rng = random.Random(0)
     words = ["".join(rng.choices("abcdefghijklmnopqrstuvwxyz", k=rng.randint(2, 9))) for _ in range(5_000)]
     row = {}
     with file.open("w", encoding="utf-8") as out:
         for number in range(count):
             if not repeated or number % repeated:
-                row = {"input": _text(rng, words, 20, 60), "output": _text(rng, words, 3, 40)}
+                row = {name: _text(rng, words, *sizes, is_plain) for name, sizes in SIZES.items()}
             if number % 100_000 == 99_999:
                 out.write('{"input": "bad", "output": null}\n')
             else:
                 out.write(json.dumps(row, ensure_ascii=False) + "\n")
 
 
-def _text(rng: random.Random, words: list[str], least: int, most: int) -> str:
+def _text(rng: random.Random, words: list[str], least: int, most: int, is_plain: bool) -> str:
     text = " ".join(rng.choices(words, k=rng.randint(least, most)))
-    kind = rng.random()
+    kind = 1.0 if is_plain else rng.random()
     if kind < 0.1:
         return f'{text}\n\nHe said: "{text[:20]}".'
     return f"{text} … ça va, 漢字." if kind < 0.15 else f"{text}."
@@ -110,15 +111,19 @@ def main() -> None:
     rows = 100_000 if quick() else 1_000_000
     with tempfile.TemporaryDirectory() as home:
         folder = Path(home)
-        make(folder / "warm.jsonl", 2_000, repeated=0)
-        make(folder / "rows.jsonl", rows // 10, repeated=0)
+        make(folder / "warm.jsonl", 2_000)
+        make(folder / "rows.jsonl", rows // 10)
         small = contest(folder, f"{rows // 10:,} lines", count=1)
-        make(folder / "rows.jsonl", rows, repeated=0)
+        make(folder / "rows.jsonl", rows)
         large = contest(folder, f"{rows:,} lines", count=3)
         make(folder / "rows.jsonl", rows, repeated=100)
         contest(folder, f"{rows:,} lines, of which one in a hundred repeats another", count=2)
+        make(folder / "rows.jsonl", rows, is_plain=True)
+        plain = contest(folder, f"{rows:,} lines of plain words", count=3)
     verdict(f"speed against {LOADS}, nothing checked", 1 / ratio(large, OURS, LOADS, "seconds"), GOAL)
     verdict(f"speed against {CHECKS}", 1 / ratio(large, OURS, CHECKS, "seconds"), GOAL)
+    verdict(f"the same for plain words, against {LOADS}", 1 / ratio(plain, OURS, LOADS, "seconds"), GOAL)
+    verdict(f"the same for plain words, against {CHECKS}", 1 / ratio(plain, OURS, CHECKS, "seconds"), GOAL)
     growth = large[OURS][0]["rss_mib"] - small[OURS][0]["rss_mib"]
     verdict("MiB more for ten times the rows", growth, MOST_GROWTH_MIB, at_most=True)
 

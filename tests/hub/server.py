@@ -25,6 +25,7 @@ class Repository:
     older: dict[str, dict[str, bytes]] = field(default_factory=dict)
     token: str = ""
     gated: bool = False
+    lost: set[str] = field(default_factory=set)
 
     def commit(self, revision: str = "main") -> str | None:
         if revision in ("main", commit_of(self.files)):
@@ -203,7 +204,7 @@ class _Handler(BaseHTTPRequestHandler):
             return self._send(403, b"", {"X-Error-Code": "GatedRepo"})
         if (commit := repository.commit(revision)) is None:
             return self._send(404, b"", {"X-Error-Code": "RevisionNotFound"})
-        if path not in repository.at(commit):
+        if path not in repository.at(commit) or path in repository.lost:
             return self._send(404, b"", {"X-Error-Code": "EntryNotFound", "X-Repo-Commit": commit})
         content = repository.at(commit)[path]
         headers = {"X-Repo-Commit": commit, "ETag": f'"{blob_of(content)[:40]}"'}

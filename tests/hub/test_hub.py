@@ -7,6 +7,8 @@ import os
 import subprocess
 import sys
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
@@ -284,17 +286,23 @@ def test_a_card_with_its_own_way_of_reading_is_refused(publish, ask):
         ask(client.rows, publish({"README.md": own, "train.csv": b"a|b\n1|2\n"}))
 
 
-@pytest.mark.parametrize("path", [f"{'../' * 20}{{}}/secret.jsonl", "/{}/secret.jsonl", "hf://datasets/{}/train.jsonl"])
-def test_a_card_cannot_reach_outside_of_its_data_set(publish, ask, ask_offline, tmp_path, path):
-    other = publish({"train.jsonl": jsonl(pairs(2))})
+@pytest.mark.parametrize("path", [f"{'../' * 20}{{}}/secret.jsonl", "/{}/secret.jsonl"])
+def test_a_card_cannot_reach_a_file_of_this_machine(publish, ask, ask_offline, tmp_path, path):
     (tmp_path / "secret.jsonl").write_bytes(jsonl(pairs(2)))
-    place = path.format(other if path.startswith("hf") else str(tmp_path).strip("/"))
+    place = path.format(str(tmp_path).strip("/"))
     name = publish({"README.md": card(f"configs:\n- config_name: default\n  data_files: {place}"), "a.jsonl": b"{}"})
     ask(client.download, name)
     for asked in (ask, ask_offline):
-        with pytest.raises(FileError) as caught:
+        with pytest.raises(FileError, match=f"the card of {name} takes rows from outside of it"):
             asked(client.rows, name)
-        assert caught.value.code in ("unsupported_format", "not_found")
+
+
+def test_a_card_cannot_reach_another_data_set(publish, ask):
+    other = publish({"train.jsonl": jsonl(pairs(2))})
+    there = f"configs:\n- config_name: default\n  data_files: hf://datasets/{other}/train.jsonl"
+    name = publish({"README.md": card(there), "a.jsonl": b"{}"})
+    with pytest.raises(FileError, match=f"{name} cannot be read as a data set: Data files don't belong to {name}"):
+        ask(client.rows, name)
 
 
 @pytest.mark.parametrize(
@@ -314,6 +322,32 @@ def test_a_file_that_is_none_of_its_kind_is_an_error_of_ours(publish, ask, conte
             ask(client.rows, name, streaming=streaming)
         except FileError as error:
             assert file.rpartition("/")[2] in str(error) or name in str(error)
+
+
+@BOTH_WAYS
+def test_a_split_without_rows_is_an_error(publish, ask, streaming):
+    with pytest.raises(FileError, match=r"the split 'train' of .* holds no rows") as caught:
+        ask(client.rows, publish({"train.jsonl": b"\n"}), streaming=streaming)
+    assert caught.value.code == "empty_dataset"
+
+
+@BOTH_WAYS
+def test_two_columns_of_one_name_are_an_error_and_none_is_lost(publish, ask, streaming):
+    file = io.BytesIO()
+    pq.write_table(pa.table([["x"], ["y"]], names=["a", "a"]), file)
+    with pytest.raises(FileError, match="'a'") as caught:
+        ask(client.rows, publish({"train.parquet": file.getvalue()}), streaming=streaming)
+    assert caught.value.code == "duplicate_column"
+
+
+@BOTH_WAYS
+def test_a_file_that_the_hub_has_lost_is_an_error_of_ours(publish, ask, hub, streaming):
+    name = publish({"train.jsonl": jsonl(pairs(2))})
+    ask(client.pins, name)
+    commit = hub.repositories[name].commit()
+    hub.repositories[name].lost = {"train.jsonl"}
+    with pytest.raises(wx.WxTuningError, match=name):
+        ask(client.rows, name, streaming=streaming, revision=commit)
 
 
 @BOTH_WAYS

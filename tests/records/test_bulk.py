@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -13,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wxtuning.errors import DataError
-from wxtuning.records import bulk, convert_file
+from wxtuning.records import bulk, convert_file, reading
 from wxtuning.rows import tables
 from wxtuning.rows.files import open_rows
 from wxtuning.spec import NO_CLEANING, Cleaning, Mapping
@@ -34,26 +35,31 @@ CLEANINGS = [
 ]
 
 
-def both_ways(table, mapping, cleaning, labels=()):
+def both_ways(table, mapping, cleaning, labels=(), kind="parquet"):
     """Lines and report as columns, and row by row."""
     found = []
     with TemporaryDirectory() as home, pytest.MonkeyPatch.context() as patch:
-        file, to = Path(home) / "rows.parquet", Path(home) / "out.jsonl"
-        pq.write_table(table, file)
+        file, to = Path(home) / f"rows.{kind}", Path(home) / "out.jsonl"
+        if kind == "parquet":
+            pq.write_table(table, file)
+        else:
+            file.write_text("".join(json.dumps(row) + "\n" for row in table.to_pylist()))
         patch.setattr(tables, "BATCH_ROWS", 7)
-        for is_possible in (bulk.is_possible, lambda _mapping: False):
+        patch.setattr(reading, "ROWS", 7)
+        for is_possible in (lambda: True, lambda: False):
             patch.setattr(bulk, "is_possible", is_possible)
             report = convert_file(open_rows(file), mapping, cleaning, to, labels)
             found.append((to.read_bytes(), report))
     return found
 
 
+@pytest.mark.parametrize("kind", ["parquet", "jsonl"])
 @pytest.mark.parametrize("cleaning", CLEANINGS)
-@settings(deadline=None, derandomize=True, max_examples=60)
+@settings(deadline=None, derandomize=True, max_examples=50)
 @given(rows=ROWS)
-def test_columns_and_rows_give_the_same_lines_and_the_same_report(cleaning, rows):
+def test_columns_and_rows_give_the_same_lines_and_the_same_report(cleaning, kind, rows):
     table = pa.table({"q": [text for text, _ in rows], "a": [answer for _, answer in rows]})
-    columns, single = both_ways(table, Mapping(input="q", output="a"), cleaning)
+    columns, single = both_ways(table, Mapping(input="q", output="a"), cleaning, kind=kind)
     assert columns == single
 
 
@@ -75,7 +81,7 @@ def test_a_column_that_is_no_text_is_rejected_row_by_row():
 @pytest.mark.parametrize("with_columns", [True, False])
 def test_a_missing_column_is_told_at_once(tmp_path, with_columns, monkeypatch):
     pq.write_table(pa.table({"prompt": ["a"], "output": ["b"]}), tmp_path / "rows.parquet")
-    monkeypatch.setattr(bulk, "is_possible", lambda _mapping: with_columns)
+    monkeypatch.setattr(bulk, "is_possible", lambda: with_columns)
     with pytest.raises(DataError, match="no column"):
         convert_file(open_rows(tmp_path / "rows.parquet"), Mapping(), Cleaning(), tmp_path / "out.jsonl")
     assert not (tmp_path / "out.jsonl").exists()

@@ -7,9 +7,12 @@ import io
 import json
 import string
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pyarrow import feather
 
 from tests.rows.conftest import GOOD
 from wxtuning.rows.files import open_rows
@@ -132,6 +135,56 @@ def test_blocks_are_judged_as_their_lines_are(tmp_path, lines, end, is_ended, la
 
 
 @FEW
+@given(lines, ends, st.booleans())
+def test_rows_are_read_as_their_lines_are(tmp_path, lines, end, is_ended):
+    content = end.join(lines) + end * is_ended
+    file = tmp_path / "rows.jsonl"
+    file.write_bytes(content)
+    try:
+        found = list(open_rows(file).rows())
+    except FileError:
+        return
+    assert_read_one_by_one(found, content)
+
+
+def assert_read_one_by_one(found: list[object], content: bytes) -> None:
+    physical = content.split(b"\n")
+    texts = [(number, text) for number, text in enumerate(physical, start=1) if text.strip(b" \t\r\n")]
+    assert [item.line for item in found] == [number for number, _ in texts]
+    for item, (number, text) in zip(found, texts, strict=True):
+        expected = record_of(text, is_last=number == len(physical))
+        if isinstance(item, Reject):
+            assert (item.field, item.code, item.message) == expected
+        else:
+            assert dict(item) == expected
+
+
+CHANGED = '{"input": "say \\"é\\"", "output": "ro\\nw"}'.encode()
+BYTES = [
+    *(bytes([byte]) for byte in b'"\\{}[],: \t\r\0\x01\x1f\x7fanu9\xff'),
+    b"",
+    "\u202e".encode(),
+    "\u00a0".encode(),
+]
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n"])
+@pytest.mark.parametrize("labels", [None, ["ro\nw", "row"]])
+def test_no_single_change_of_a_line_is_judged_otherwise_among_ordinary_ones(tmp_path, end, labels):
+    places = range(len(CHANGED))
+    inserted = [CHANGED[:at] + byte + CHANGED[at:] for at in places for byte in BYTES]
+    replaced = [CHANGED[:at] + byte + CHANGED[at + 1 :] for at in places for byte in BYTES]
+    content = end.join(line for change in [GOOD, *inserted, *replaced] for line in (change, GOOD, GOOD)) + end
+    file = tmp_path / "rows.jsonl"
+    file.write_bytes(content)
+    verdict = validate(file, labels=labels)
+    expected = judged_one_by_one(content, labels)
+    assert verdict.to_dict()["rejected"] == expected["rejected"]
+    assert (verdict.valid, verdict.warnings) == (expected["valid"], expected["warnings"])
+    assert_read_one_by_one(list(open_rows(file).rows()), content)
+
+
+@FEW
 @given(
     lines,
     st.binary(max_size=60),
@@ -168,6 +221,22 @@ def test_every_row_that_was_written_is_read_as_it_was(tmp_path, suffix, rows):
         is_kept = "\0" not in row["input"] + row["output"]
         assert isinstance(item, Reject) != is_kept
         assert not is_kept or dict(item) == row
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "arrow"])
+@FEW
+@given(
+    st.lists(st.fixed_dictionaries({"input": texts | st.none(), "output": texts | st.none()}), min_size=1, max_size=20)
+)
+def test_every_row_of_a_table_is_read_as_it_was_and_judged(tmp_path, suffix, rows):
+    table = pa.Table.from_pylist(rows, pa.schema([("input", pa.string()), ("output", pa.string())]))
+    file = tmp_path / f"rows.{suffix}"
+    (pq.write_table if suffix == "parquet" else feather.write_feather)(table, file)
+    assert list(open_rows(file).rows()) == rows
+    verdict = validate(file)
+    expected = {number: fault_of(row, [["input"], ["output"]]) for number, row in enumerate(rows, start=1)}
+    assert verdict.valid == [number for number, fault in expected.items() if fault is None]
+    assert len(verdict.valid) + len(verdict.rejected) == verdict.read == len(rows)
 
 
 def written(rows: list[dict[str, str]], suffix: str) -> bytes:

@@ -46,9 +46,6 @@ class Files:
         return open_rows(self.file)
 
 
-JsonLines = Files
-
-
 def verdict_on(file: str, *, task: Task, labels: str, input: str, output: str) -> Verdict:
     """The verdict of the command line.
 

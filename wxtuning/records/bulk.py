@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, BinaryIO
 
 from wxtuning.records.cleaning import flag_personal, steps
 from wxtuning.records.columns import columns_of
 from wxtuning.records.mojibake import suspicious
-from wxtuning.records.reading import read_items
+from wxtuning.records.reading import read_items, templates
 from wxtuning.records.record import Batch
 from wxtuning.records.report import Ledger
 from wxtuning.rows.columnar import has_long_row, items_of
@@ -41,13 +41,8 @@ PERSONAL_WEIGHT = 4
 """Texts with a sign `@`, two colons or four digits may hold personal data; an IP address has no less."""
 
 
-def is_possible(mapping: ColumnMapping) -> bool:
-    """Whether rows can be converted as columns: polars is installed, and input and output are one column each."""
-    plain = not mapping.messages and all(columns_of(name) == (name,) for name in _names(mapping))
-    return plain and _has_polars()
-
-
-def _has_polars() -> bool:
+def is_possible() -> bool:
+    """Whether polars is installed."""
     try:
         import polars  # noqa: F401
     except ImportError:
@@ -55,11 +50,12 @@ def _has_polars() -> bool:
     return True
 
 
-def _names(mapping: ColumnMapping) -> tuple[str, str]:
-    return mapping.input or "input", mapping.output or "output"
+def is_plain(mapping: ColumnMapping) -> bool:
+    """Whether input and output are one column each, so that record batches need not become rows."""
+    return not mapping.messages and all(columns_of(name) == (name,) for name in templates(mapping))
 
 
-def convert_batches(
+def convert_tables(
     coming: Iterator[pa.RecordBatch],
     mapping: ColumnMapping,
     cleaning: Cleaning,
@@ -67,27 +63,26 @@ def convert_batches(
     ledger: Ledger,
     file: BinaryIO,
 ) -> int:
-    """Map, clean and check the rows of batches, and write the good ones; returns how many that are.
+    """Map, clean and check the rows of record batches, and write the good ones; returns how many that are.
 
-    Reading and writing each have a thread, which polars and pyarrow leave free.
+    Reading has a thread of its own: pyarrow and polars hold no lock of Python's meanwhile.
     """
-    seen, work = SeenHashes(), _Work(mapping, cleaning, labels, ledger)
-    kept, written = 0, _nothing()
-    with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as writer:
-        for batch in _ahead(coming, reader):
-            frame = work.new(work.cleaned(batch), seen)
-            kept += len(frame)
-            written.result()
-            written = writer.submit(work.worded(frame).write_ndjson, file)
-        written.result()
-    work.warn(seen)
-    return kept
+    work = _Work(mapping, cleaning, labels, ledger)
+    with ThreadPoolExecutor(1) as reader:
+        return work.write(map(work.cleaned_table, _ahead(coming, reader)), file)
 
 
-def _nothing() -> Future[None]:
-    done: Future[None] = Future()
-    done.set_result(None)
-    return done
+def convert_batches(
+    coming: Iterator[Batch],
+    mapping: ColumnMapping,
+    cleaning: Cleaning,
+    labels: Sequence[str],
+    ledger: Ledger,
+    file: BinaryIO,
+) -> int:
+    """Clean and check rows that are mapped already, and write the good ones; returns how many that are."""
+    work = _Work(mapping, cleaning, labels, ledger)
+    return work.write((work.cleaned(_frame(batch)) for batch in coming), file)
 
 
 def _ahead(coming: Iterator[pa.RecordBatch], reader: ThreadPoolExecutor) -> Iterator[pa.RecordBatch]:
@@ -108,21 +103,40 @@ class _Work:
     ledger: Ledger
     repeated: int = field(default=0, init=False)
 
-    def cleaned(self, batch: pa.RecordBatch) -> pl.DataFrame:
-        """What the cleaning steps leave of a batch, in the order of its rows."""
-        import polars as pl
+    def write(self, frames: Iterator[pl.DataFrame], file: BinaryIO) -> int:
+        """Write what is new in cleaned frames, in a thread of its own, and warn of what was noticed at the end."""
+        seen, kept, written = SeenHashes(), 0, None
+        with ThreadPoolExecutor(1) as writer:
+            for frame in frames:
+                fresh = self._new(frame, seen)
+                kept += len(fresh)
+                if written is not None:
+                    written.result()
+                written = writer.submit(self._worded(fresh).write_ndjson, file)
+            if written is not None:
+                written.result()
+        self._warn(seen)
+        return kept
 
-        if not _is_plain(batch, _names(self.mapping)):
+    def cleaned_table(self, batch: pa.RecordBatch) -> pl.DataFrame:
+        """What the cleaning steps leave of a record batch, in the order of its rows."""
+        names = templates(self.mapping)
+        if not _is_plain(batch, names):
             return _frame(self._stepped(self._read_rows(batch)))
         numbers = self.ledger.take(range(batch.num_rows))
-        frame = _numbered(batch, _names(self.mapping), numbers, personal=self.cleaning.flag_personal)
+        return self.cleaned(_numbered(batch, names, numbers, personal=self.cleaning.flag_personal))
+
+    def cleaned(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """What the cleaning steps leave of a frame, in the order of its rows."""
+        import polars as pl
+
         plain = _plain(frame, self.cleaning, self.labels)
         if plain.all():
             return self._cleaned_columns(frame)
         odd = _frame(self._stepped(_batch(frame.filter(~plain))))
         return pl.concat([self._cleaned_columns(frame.filter(plain)), odd]).sort("number")
 
-    def new(self, frame: pl.DataFrame, seen: SeenHashes) -> pl.DataFrame:
+    def _new(self, frame: pl.DataFrame, seen: SeenHashes) -> pl.DataFrame:
         """The rows that were not there before; personal data in them is flagged."""
         import polars as pl
 
@@ -142,14 +156,14 @@ class _Work:
             flag_personal(_batch(frame.filter("suspect")), self.ledger)
         return frame
 
-    def worded(self, frame: pl.DataFrame) -> pl.DataFrame:
+    def _worded(self, frame: pl.DataFrame) -> pl.DataFrame:
         import polars as pl
 
         words: Mapping[str, str] = self.mapping.label_map
         lines = frame.select("input", "output")
         return lines.with_columns(pl.col("output").replace(words)) if words else lines
 
-    def warn(self, seen: SeenHashes) -> None:
+    def _warn(self, seen: SeenHashes) -> None:
         if self.repeated:
             self.ledger.warnings.append(f"{self.repeated} rows repeat the input and output of an earlier one")
         if count := seen.repeated_inputs:
@@ -237,7 +251,13 @@ def _is_plain(batch: pa.RecordBatch, names: Sequence[str]) -> bool:
     texts = [batch.column(name) for name in names]
     if not all(column.type in (pa.string(), pa.large_string()) and not column.null_count for column in texts):
         return False
-    return not has_long_row(batch) and not any((_characters(column)[0] == 0).any() for column in texts)
+    return not has_long_row(batch) and not any(_has_nul(column) for column in texts)
+
+
+def _has_nul(column: pa.Array) -> bool:
+    import polars as pl
+
+    return bool(pl.Series(column).str.contains("\0", literal=True).any())
 
 
 def _characters(column: pa.Array) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
@@ -308,7 +328,8 @@ class SeenHashes:
         """How many new pairs began with the input of an earlier one."""
         import numpy as np
 
-        return sum(map(len, self._inputs)) - len(np.unique(np.concatenate(self._inputs))) if self._inputs else 0
+        hashes = np.sort(np.concatenate(self._inputs)) if self._inputs else np.empty(0)
+        return int((hashes[1:] == hashes[:-1]).sum())
 
 
 class HashSet:

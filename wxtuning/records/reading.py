@@ -21,15 +21,15 @@ ROWS = 1_024
 Item = Row | Reject
 
 
-def batches(items: Iterable[Item], mapping: ColumnMapping, ledger: Ledger) -> Iterator[Batch]:
-    """The rows that a mapping can read, in batches; the others are rejected in the ledger.
+def batches(items: Iterable[Item], mapping: ColumnMapping, ledger: Ledger, *, times: int = 1) -> Iterator[Batch]:
+    """The rows that a mapping can read, in batches of `times` ROWS; the others are rejected in the ledger.
 
     Raises:
         ValueError: if the mapping's templates cannot be read.
     """
     read = _reader(mapping, ledger)
     coming = iter(items)
-    while batch := list(islice(coming, ROWS)):
+    while batch := list(islice(coming, times * ROWS)):
         yield read(batch, ledger.take(batch))
 
 
@@ -46,10 +46,11 @@ def columns_read(mapping: ColumnMapping) -> tuple[str, ...]:
     """
     if mapping.messages:
         return (mapping.messages,)
-    return tuple(dict.fromkeys(chain.from_iterable(map(columns_of, _templates(mapping)))))
+    return tuple(dict.fromkeys(chain.from_iterable(map(columns_of, templates(mapping)))))
 
 
-def _templates(mapping: ColumnMapping) -> tuple[str, str]:
+def templates(mapping: ColumnMapping) -> tuple[str, str]:
+    """What input and output are made of: a column's name, or a template over several."""
     return mapping.input or "input", mapping.output or "output"
 
 
@@ -68,7 +69,7 @@ def _reader(mapping: ColumnMapping, ledger: Ledger) -> Reader:
 
 def _texts_of(mapping: ColumnMapping, ledger: Ledger) -> Reader:
     names = columns_read(mapping)
-    fill = [_Filler(template, names) for template in _templates(mapping)]
+    fill = [_Filler(template, names) for template in templates(mapping)]
 
     def read(items: list[Item], numbers: range) -> Batch:
         kept = list(numbers)

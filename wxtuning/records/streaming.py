@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Protocol
+from typing import BinaryIO, Protocol
 
 from wxtuning.errors import PlanError
 from wxtuning.folder import replacing
@@ -19,11 +19,12 @@ from wxtuning.rows.tables import tables
 from wxtuning.spec import Cleaning
 from wxtuning.spec import Mapping as ColumnMapping
 
-if TYPE_CHECKING:
-    import pyarrow as pa
-
 LISTED = 100_000
 """So many row numbers of each step, and so many rejected rows, are listed; the others are counted."""
+
+
+TOGETHER = 32
+"""Where polars works, so many batches are one: each call of it costs as much as a few hundred rows."""
 
 
 class Reader(Protocol):
@@ -58,30 +59,30 @@ def convert_file(
     """
     _check(cleaning)
     ledger = Ledger(listed=LISTED)
-    coming = _tables(reader, mapping)
+    convert = _convert_columns if bulk.is_possible() else _convert_rows
     with replacing(to) as file:
-        if coming is None:
-            kept = _convert_rows(reader, mapping, cleaning, labels, ledger, file)
-        else:
-            kept = bulk.convert_batches(coming, mapping, cleaning, labels, ledger, file)
+        kept = convert(reader, mapping, cleaning, labels, ledger, file)
     if cleaning.near_duplicates == "auto":
         ledger.warnings.append("near duplicates were not looked for: the rows were not held in memory")
     return ledger.report(kept)
 
 
-def _tables(reader: Reader, mapping: ColumnMapping) -> Iterator[pa.RecordBatch] | None:
-    """The record batches of Parquet and Arrow files, where they can be converted as columns."""
-    if not isinstance(reader, DataFiles) or not bulk.is_possible(mapping):
-        return None
-    return tables(reader, columns_read(mapping))
+def _convert_columns(
+    reader: Reader, mapping: ColumnMapping, cleaning: Cleaning, labels: Sequence[str], ledger: Ledger, file: BinaryIO
+) -> int:
+    if isinstance(reader, DataFiles) and bulk.is_plain(mapping):
+        coming = tables(reader, columns_read(mapping))
+        if coming is not None:
+            return bulk.convert_tables(coming, mapping, cleaning, labels, ledger, file)
+    rows = batches(_rows(reader, mapping), mapping, ledger, times=TOGETHER)
+    return bulk.convert_batches(rows, mapping, cleaning, labels, ledger, file)
 
 
 def _convert_rows(
     reader: Reader, mapping: ColumnMapping, cleaning: Cleaning, labels: Sequence[str], ledger: Ledger, file: BinaryIO
 ) -> int:
     seen, kept = SeenDigests(), 0
-    rows = reader.rows(columns_read(mapping)) if isinstance(reader, DataFiles) else reader.rows()
-    for batch in cleaned(batches(rows, mapping, ledger), cleaning, labels, seen, ledger):
+    for batch in cleaned(batches(_rows(reader, mapping), mapping, ledger), cleaning, labels, seen, ledger):
         if cleaning.flag_personal:
             flag_personal(batch, ledger)
         file.write(batch.lines(mapping.label_map))
@@ -89,6 +90,10 @@ def _convert_rows(
     if seen.warning:
         ledger.warnings.append(seen.warning)
     return kept
+
+
+def _rows(reader: Reader, mapping: ColumnMapping) -> Iterable[Item]:
+    return reader.rows(columns_read(mapping)) if isinstance(reader, DataFiles) else reader.rows()
 
 
 def _check(cleaning: Cleaning) -> None:

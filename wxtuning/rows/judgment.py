@@ -11,7 +11,7 @@ from wxtuning.rows.arrays import Hashes
 from wxtuning.rows.files import DataFiles, Part
 from wxtuning.rows.lines import Block
 from wxtuning.rows.policy import fault_of
-from wxtuning.rows.repeats import sketches
+from wxtuning.rows.repeats import sketches, stand_in
 from wxtuning.rows.sieve import Sieve, Sifted
 from wxtuning.rows.tally import Tally
 from wxtuning.rows.verdict import Bad, Item, Reject, WarningCode
@@ -97,7 +97,7 @@ class Judgment:
                         self._compare(sifted, suspects)
 
     def _compare(self, sifted: Sifted, suspects: Hashes) -> None:
-        is_suspect = np.isin(sketches(sifted.lines.array, *sifted.input), suspects)
+        is_suspect = stand_in(suspects, sketches(sifted.lines.array, *sifted.input))
         if is_suspect.any():
             some = sifted.only(is_suspect)
             self._tally.repeats.add_again(some.inputs(), some.outputs())

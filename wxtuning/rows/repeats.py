@@ -13,7 +13,7 @@ from json.encoder import encode_basestring
 import numpy as np
 from xxhash import xxh3_64_intdigest
 
-from wxtuning.rows.arrays import Bytes, Hashes, Places
+from wxtuning.rows.arrays import Bytes, Flags, Hashes, Places
 
 WORD_BYTES = 8
 QUARTERS = 4
@@ -22,6 +22,7 @@ QUARTERS = 4
 _FACTOR = np.uint64(0x9E3779B97F4A7C15)
 _SHIFT = np.uint64(29)
 _BATCH = 1024
+FEW = 100
 
 
 class Repeats:
@@ -118,7 +119,15 @@ def _read_short(data: Bytes, places: Places, sizes: Places) -> Hashes:
     return kept
 
 
+def stand_in(wanted: Hashes, found: Hashes) -> Flags:
+    """Which of the hashes found are among those wanted, which are sorted and at least one."""
+    nearest = wanted[np.minimum(np.searchsorted(wanted, found), len(wanted) - 1)]
+    is_wanted: Flags = nearest == found
+    return is_wanted
+
+
 def slices(data: Bytes, begins: Places, ends: Places) -> list[bytes]:
     """The bytes of each text."""
-    whole = data.tobytes()
-    return [whole[begin:end] for begin, end in zip(begins.tolist(), ends.tolist(), strict=True)]
+    # For a few texts it does not pay to copy the block, for many it does.
+    whole = data.tobytes() if len(begins) > FEW else data.data
+    return [bytes(whole[begin:end]) for begin, end in zip(begins.tolist(), ends.tolist(), strict=True)]

@@ -77,8 +77,6 @@ class Sieve:
     def _sifted(self, screen: Screen, lines: Screened) -> Sifted:
         keys = screen.shape.keys
         fields = [keys.index(column) for column in self._columns]
-        if lines.has_beyond_ascii:
-            lines = lines.without(_turning(lines.array, screen.places_of(lines.array, _LEAD)))
         is_good = np.ones(len(lines.quotes), np.bool_)
         for field in set(fields):
             is_good &= _is_plain(lines.array, *lines.value(field))
@@ -101,17 +99,3 @@ def _is_plain(array: Bytes, begins: Places, ends: Places) -> Flags:
         ends_plain |= is_beyond & (_TWO[array[ends - 2]] | _THREE[array[ends - 3]])
     is_plain &= ends_plain
     return is_plain
-
-
-_LEAD = 0xE2
-"""The first byte of every character that changes the direction in which text is shown."""
-
-
-def _turning(array: Bytes, leads: Places) -> Places:
-    """Where such characters stand, among the places of their first bytes."""
-    leads = leads[leads < len(array) - 2]
-    second, third = array[leads + 1], array[leads + 2]
-    is_embedding = (second == 0x80) & (third >= 0xAA) & (third <= 0xAE)
-    is_isolate = (second == 0x81) & (third >= 0xA6) & (third <= 0xA9)
-    found: Places = leads[is_embedding | is_isolate]
-    return found

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import json
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from wxtuning.rows.repeats import Repeats
+from wxtuning.rows.screen import TURNING
 from wxtuning.rows.sieve import Sifted
 from wxtuning.rows.verdict import WarningCode
 
 IMBALANCE = 10
 """A label that stands so many times as often as another is worth a warning."""
-
-BIDI = re.compile("[\u202a-\u202e\u2066-\u2069]")
-"""Characters that change the direction in which text is shown."""
 
 
 class Tally:
@@ -56,7 +53,7 @@ class Tally:
     def look_at(self, texts: Sequence[str]) -> None:
         """Count what is noticeable in the texts of one row."""
         self.counts["surrounding_whitespace"] += any(text != text.strip() for text in texts)
-        self.counts["bidi_control"] += any(not text.isascii() and BIDI.search(text) for text in texts)
+        self.counts["bidi_control"] += any(not text.isascii() and TURNING.search(text) for text in texts)
 
     def warnings(self) -> dict[WarningCode, str]:
         """Each warning with a sentence that counts."""

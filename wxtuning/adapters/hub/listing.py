@@ -112,7 +112,7 @@ def _record(dataset: str, commit: str, name: str | None) -> Path:
 
 def _looked_up(dataset: str, commit: str, name: str | None) -> Listing:
     if (listing := _of_copy(dataset, commit, name)) is None:
-        fetch(dataset, commit, CARD)
+        _fetch_card(dataset, commit)
         listing = _listing(dataset, name, _Place(dataset, commit, f"hf://datasets/{dataset}@{commit}/"))
     write_atomically(_record(dataset, commit, name), json.dumps(dataclasses.asdict(listing)).encode())
     return listing
@@ -214,18 +214,17 @@ def _unsupported(problem: str) -> FileError:
     return FileError(problem, code="unsupported_format", hint=f"Take another configuration or data set. {AS_OBJECT}")
 
 
-def fetch(dataset: str, commit: str, files: Sequence[str]) -> list[Path]:
-    """Copies on this machine of those of the files that are in the commit; what is here already is not asked for."""
+def _fetch_card(dataset: str, commit: str) -> None:
+    # `datasets` would fetch it too, and show a bar for it.
     from huggingface_hub.errors import RemoteEntryNotFoundError
 
-    copies = []
-    for file in files:
+    for file in CARD:
         with suppress(RemoteEntryNotFoundError):
-            copies.append(_fetched(dataset, commit, file))
-    return copies
+            fetched(dataset, commit, file)
 
 
-def _fetched(dataset: str, commit: str, file: str) -> Path:
+def fetched(dataset: str, commit: str, file: str) -> Path:
+    """A file's copy on this machine; what is here already is not asked for."""
     from huggingface_hub import hf_hub_download
 
     download = partial(hf_hub_download, dataset, file, repo_type="dataset", revision=commit, tqdm_class=_no_bar())

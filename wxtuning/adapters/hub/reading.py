@@ -7,11 +7,12 @@ from contextlib import contextmanager
 from itertools import islice
 from typing import Any, BinaryIO
 
-from wxtuning.adapters.hub.listing import Pinned, copy_of, fetch
+from wxtuning.adapters.hub.listing import Pinned, copy_of, fetched
 from wxtuning.rows import columnar, containers, delimited, jsonarray, jsonl
 from wxtuning.rows.columns import check_columns, only
 from wxtuning.rows.jsontext import MOST_BYTES, TOO_LONG
 from wxtuning.rows.lines import TextBlocks
+from wxtuning.rows.policy import named
 from wxtuning.rows.verdict import Bad, FileError, Item, Reject
 
 Row = Mapping[str, object] | Reject
@@ -26,8 +27,13 @@ def batches(source: Pinned, columns: Columns, *, streaming: bool, few: int | Non
     """The rows of all files in their order, some at a time; `few` is about how many will be taken, if that is known."""
     files = _streamed(source, columns, few) if streaming else _copied(source)
     rows = only(_numbered(files, is_one=len(source.files) == 1), columns, source.dataset)
-    while batch := list(islice(rows, min(BATCH_ROWS, few or BATCH_ROWS))):
+    size = min(BATCH_ROWS, few or BATCH_ROWS)
+    if not (batch := list(islice(rows, size))):
+        message = f"the split {source.split!r} of {source.dataset} holds no rows"
+        raise FileError(message, code="empty_dataset", hint="Choose another split or revision.")
+    while batch:
         yield batch
+        batch = list(islice(rows, size))
 
 
 def _numbered(files: Iterator[tuple[str, Iterator[Item]]], *, is_one: bool) -> Iterator[Row]:
@@ -42,7 +48,7 @@ def _copied(source: Pinned) -> Iterator[tuple[str, Iterator[Item]]]:
 
 
 def _of_copy(source: Pinned, file: str) -> Iterator[Item]:
-    (copy,) = fetch(source.dataset, source.commit, [file])
+    copy = fetched(source.dataset, source.commit, file)
     with copy.open("rb") as opened:
         if _is_parquet(file):
             yield from columnar.parquet_rows(opened, file)
@@ -94,10 +100,20 @@ def _parquet(opened: Any, file: str, columns: Columns, few: int | None) -> Itera
     pieces = {"pre_buffer": False, "buffer_size": SMALL_PIECE} if few else {"pre_buffer": True}
     with _damage_told(file):
         parquet = ParquetFile(opened, **pieces)
-        check_columns(file, columns or (), parquet.schema_arrow.names)
+        _check(file, columns or (), parquet.schema_arrow.names)
         for batch in parquet.iter_batches(min(BATCH_ROWS, few or BATCH_ROWS), columns=columns and list(columns)):
             batch.validate(full=True)
             yield from map(_short_enough, batch.to_pylist())
+
+
+def _check(file: str, columns: Sequence[str], there: Sequence[str]) -> None:
+    if twice := sorted({name for name in there if there.count(name) > 1}):
+        raise FileError(
+            f"{file} has several columns named {named(twice)}",
+            code="duplicate_column",
+            hint="Take another revision or configuration, in which each has a name of its own.",
+        )
+    check_columns(file, columns, there)
 
 
 @contextmanager
