@@ -58,7 +58,9 @@ def test_a_parameter_nearly_right_is_answered_with_the_right_one(given, meant):
 
 def test_a_parameter_far_from_all_is_answered_with_all_there_are():
     (problem,) = problems_of(lambda: Cleaning(zzz=1))
-    assert problem.startswith("Cleaning: zzz: no such parameter; leave it out, or take one of fix_mojibake, normalize, ")
+    assert problem.startswith(
+        "Cleaning: zzz: no such parameter; leave it out, or take one of fix_mojibake, normalize, "
+    )
 
 
 def test_what_is_wrong_inside_a_spec_is_one_problem_a_line_with_its_place():
