@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 
+import datasets
 import pytest
 
 import wxtuning as wx
@@ -321,6 +322,15 @@ def test_rows_of_ones_own_may_lie_in_a_file(tmp_path):
     from_file = own_test(str(file)).plan()
     assert from_file.test == own_test(OTHER).plan().test
     assert own_test(None).evaluate(wx.Evaluation(test=str(file))).plan().test == from_file.test
+
+
+def test_ones_own_rows_may_be_another_split_of_what_was_loaded():
+    splits = datasets.DatasetDict(train=datasets.Dataset.from_list(texts(60)), test=datasets.Dataset.from_list(OTHER))
+    asked = experiment(splits).load(splits, split="train", columns=["input", "output"])
+    plan = asked.evaluate(test=splits, test_split="test").plan()
+    assert plan.test == own_test(OTHER).plan().test
+    with pytest.raises(wx.DataError, match=r"test \(12 rows\)"):
+        asked.evaluate(test=splits).plan()
 
 
 def test_where_ones_own_rows_lie_does_not_change_the_run(tmp_path):

@@ -28,6 +28,7 @@ from wxtuning.spec import (
     OnReject,
     PromptTuning,
     Sampling,
+    Selection,
     Task,
     WaitPolicy,
 )
@@ -113,7 +114,7 @@ class TuningExperiment:
         return asked._set(_source=registry.kept(source))
 
     def clean(self, cleaning: Cleaning | None = None, **steps: Any) -> TuningExperiment:
-        """Strip white space, drop empty rows and exact duplicates; see `Cleaning` for the steps."""
+        """Repair, strip and drop what no model should learn from, counted step by step; see `Cleaning`."""
         return self._with(cleaning=cleaning or Cleaning(**steps))
 
     def to_jsonl(self, mapping: Mapping | None = None, **columns: Any) -> TuningExperiment:
@@ -133,8 +134,8 @@ class TuningExperiment:
 
         Args:
             evaluation: The value that the keywords would make; with `test`, those rows are scored by it.
-            test: Rows of your own to be scored: whatever `load` takes as a source. They are read as the rows to tune
-                on are, and none of them may be among those, nor nearly be.
+            test: Rows of your own to be scored: whatever `load` takes as a source (`test_split` names a split of
+                it). They are read as the rows to tune on are, and none of them may be among those, nor nearly be.
             how: The fields of `Evaluation`.
         """
         named = str(test) if isinstance(test, str | Path) else _OWN_ROWS
@@ -261,7 +262,12 @@ class TuningExperiment:
         asked = self.spec.evaluation
         if asked is None or asked.test is None:
             return None
-        return registry.source(asked.test if self._test is None else self._test)
+        rows = asked.test if self._test is None else self._test
+        loaded = self._source
+        # Only names are compared: what else may hold rows, a frame say, need not compare as a whole.
+        is_same = rows is loaded or (isinstance(rows, str) and isinstance(loaded, str) and rows == loaded)
+        parts = self.spec.selection if is_same else Selection()
+        return registry.source(rows, parts.model_copy(update={"split": asked.test_split}))
 
     def _begun(self) -> Run:
         backend = self._place()

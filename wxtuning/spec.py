@@ -281,6 +281,8 @@ class Evaluation(Spec):
             nearly the same input always stay on one side.
         test: A file, a glob or a Hub id with rows of your own to be scored instead; none may be among the training
             rows, nor nearly be.
+        test_split: The split that `test` means, of a source that has several. Where `test` is what was loaded, its
+            other parts (`revision`, `name`, ...) are those that were loaded too.
         instruction: What a person would write in front of the input for the untuned model, the fair opponent of
             tuning; None takes the initialisation text, or one written from task and labels.
         seed: Chooses the rows held out.
@@ -289,6 +291,7 @@ class Evaluation(Spec):
 
     holdout: Annotated[float, Field(gt=0)] = 0.1
     test: Name | None = None
+    test_split: Name | None = None
     instruction: str | None = None
     seed: int = 0
     bootstrap_samples: Annotated[int, Field(ge=100)] = 2_000
