@@ -84,6 +84,8 @@ class DataView:
     def __str__(self) -> str:
         return "\n\n".join(table.text() for table in self.tables())
 
+    __repr__ = __str__  # what a console shows of a call
+
     def _repr_html_(self) -> str:
         return "".join(f"<div style='margin:1em 0'>{table.html()}</div>" for table in self.tables())
 

@@ -171,6 +171,8 @@ class XRays(Sequence[XRay]):
     def __str__(self) -> str:
         return "\n\n".join(map(str, self.rows))
 
+    __repr__ = __str__  # what a console shows of a call
+
     def _repr_html_(self) -> str:
         return "".join(row._repr_html_() for row in self.rows)
 
