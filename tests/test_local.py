@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -91,7 +92,8 @@ def test_a_second_deployment_of_the_same_name_gets_a_number(run):
     assert "demo" in before
     other = demonstration(MethodName.PROMPT_TUNING, Init.RANDOM, 0).evaluate(holdout=200).run()
     described = json.loads((wx.Local().folder(other.deployment.ref) / "deployment.json").read_text())
-    assert described["name"] == "demo (2)"
+    assert described["name"] not in before
+    assert re.fullmatch(r"demo \(\d+\)", described["name"])
 
 
 def test_deleting_a_deployment_leaves_the_run(run):

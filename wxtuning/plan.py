@@ -166,7 +166,12 @@ class Plan:
 
 
 # Which rows were asked for shows in the lines, whose digests are counted; the way of waiting changes nothing.
-_NOT_IN_DIGEST: dict[str, Any] = {"wait": True, "selection": True, "on_reject": True, "evaluation": {"test", "test_split"}}
+_NOT_IN_DIGEST: dict[str, Any] = {
+    "wait": True,
+    "selection": True,
+    "on_reject": True,
+    "evaluation": {"test", "test_split"},
+}
 
 
 def _read(source: str, fingerprint: str, report: DataReport) -> str:

@@ -88,15 +88,15 @@ def test_a_missing_column_is_told_at_once(tmp_path, with_columns, monkeypatch):
 
 
 def test_a_set_of_hashes_knows_what_it_was_given():
-    numbers, known, seen = np.random.default_rng(0), bulk.HashSet(), set()
+    numbers, known, seen = np.random.default_rng(0), bulk.SeenHashes(), set()
     for _ in range(40):
-        hashes = numbers.integers(0, 2_000, 50).astype("u8")
+        hashes = numbers.integers(0, 2_000, 50).astype("u8") * np.uint64(2**53 + 1)
         for is_new, word in zip(known.new(hashes, hashes + 1).tolist(), hashes.tolist(), strict=True):
             assert is_new == (word not in seen)
             seen.add(word)
 
 
 def test_hashes_that_share_their_first_word_are_told_apart_by_the_second():
-    known, same = bulk.HashSet(), np.array([7, 7], "u8")
+    known, same = bulk.SeenHashes(), np.array([7, 7], "u8")
     assert known.new(same, np.array([1, 2], "u8")).tolist() == [True, True]
     assert known.new(same, np.array([1, 3], "u8")).tolist() == [False, True]

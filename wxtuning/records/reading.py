@@ -18,19 +18,42 @@ from wxtuning.spec import Mapping as ColumnMapping
 ROWS = 1_024
 """Rows in a batch: enough that the work on columns outweighs the work on the batch, and few enough for the cache."""
 
+MOST_CHARACTERS = 4 * 2**20
+"""About so many characters of text stand in a batch of more than ROWS."""
+
 Item = Row | Reject
 
 
 def batches(items: Iterable[Item], mapping: ColumnMapping, ledger: Ledger, *, times: int = 1) -> Iterator[Batch]:
-    """The rows that a mapping can read, in batches of `times` ROWS; the others are rejected in the ledger.
+    """The rows that a mapping can read, in batches; the others are rejected in the ledger.
+
+    Args:
+        items, mapping, ledger: As for `convert`.
+        times: A batch has up to so many times ROWS rows, fewer where they are long.
 
     Raises:
         ValueError: if the mapping's templates cannot be read.
     """
     read = _reader(mapping, ledger)
     coming = iter(items)
-    while batch := list(islice(coming, times * ROWS)):
+    while batch := _next(coming, times):
         yield read(batch, ledger.take(batch))
+
+
+def _next(coming: Iterator[Item], times: int) -> list[Item]:
+    batch: list[Item] = []
+    for _ in range(times):
+        more = list(islice(coming, ROWS))
+        batch += more
+        if len(more) < ROWS or len(batch) * _characters(more) > MOST_CHARACTERS:
+            break
+    return batch
+
+
+def _characters(items: Sequence[Item]) -> int:
+    """About how many characters of text a row has, by a few of them."""
+    few = [item for item in items[:: max(1, len(items) // 8)] if isinstance(item, Mapping)]
+    return sum(len(value) for item in few for value in item.values() if isinstance(value, str)) // max(1, len(few))
 
 
 def read_items(items: list[Item], numbers: range, mapping: ColumnMapping, ledger: Ledger) -> Batch:
