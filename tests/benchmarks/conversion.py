@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import multiprocessing
 import tempfile
 import time
 from collections.abc import Callable
@@ -147,7 +148,8 @@ def make_rows(folder: Path, count: int) -> None:
     for row in range(11, count, 33):
         twin = int(rng.integers(0, row))
         columns[0][row], columns[1][row] = columns[0][twin], columns[1][twin]
-    pq.write_table(pa.table(dict(zip(("prompt", "response"), columns, strict=True))), folder / "rows.parquet")
+    table = pa.table(dict(zip(("prompt", "response"), columns, strict=True)))
+    pq.write_table(table, folder / "rows.parquet", row_group_size=100_000)
     (folder / "rows.json").write_text(json.dumps({"count": count}))
 
 
@@ -164,7 +166,9 @@ def _texts(rng: object, words: object, count: int) -> list[str]:
 def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder, count = Path(name), 100_000 if quick() else 1_000_000
-        make_rows(folder, count)
+        # In a process of its own: a child begins with the peak memory of its parent.
+        with multiprocessing.get_context("spawn").Pool(1) as pool:
+            pool.apply(make_rows, (folder, count))
         names = [POLARS, OURS, ORJSON, PLAIN]
         found = rounds("tests.benchmarks.conversion", names, folder, count=1 if quick() else 3)
         found |= {

@@ -69,7 +69,8 @@ def convert_tables(
     """
     work = _Work(mapping, cleaning, labels, ledger)
     with ThreadPoolExecutor(1) as reader:
-        return work.write(map(work.cleaned_table, _ahead(coming, reader)), file)
+        read = _ahead(coming, templates(mapping), reader)
+        return work.write((work.cleaned_table(batch, is_plain=is_plain) for batch, is_plain in read), file)
 
 
 def convert_batches(
@@ -85,12 +86,19 @@ def convert_batches(
     return work.write((work.cleaned(_frame(batch)) for batch in coming), file)
 
 
-def _ahead(coming: Iterator[pa.RecordBatch], reader: ThreadPoolExecutor) -> Iterator[pa.RecordBatch]:
-    """The batches, the next one of which is read while one is worked on."""
-    promised = reader.submit(next, coming, None)
-    while (batch := promised.result()) is not None:
-        promised = reader.submit(next, coming, None)
-        yield batch
+def _ahead(
+    coming: Iterator[pa.RecordBatch], names: Sequence[str], reader: ThreadPoolExecutor
+) -> Iterator[tuple[pa.RecordBatch, bool]]:
+    """The batches, each with whether it is plain; the next one is read while one is worked on."""
+
+    def read() -> tuple[pa.RecordBatch, bool] | None:
+        batch = next(coming, None)
+        return None if batch is None else (batch, _is_plain(batch, names))
+
+    promised = reader.submit(read)
+    while (found := promised.result()) is not None:
+        promised = reader.submit(read)
+        yield found
 
 
 @dataclass
@@ -118,13 +126,12 @@ class _Work:
         self._warn(seen)
         return kept
 
-    def cleaned_table(self, batch: pa.RecordBatch) -> pl.DataFrame:
+    def cleaned_table(self, batch: pa.RecordBatch, *, is_plain: bool) -> pl.DataFrame:
         """What the cleaning steps leave of a record batch, in the order of its rows."""
-        names = templates(self.mapping)
-        if not _is_plain(batch, names):
+        if not is_plain:
             return _frame(self._stepped(self._read_rows(batch)))
         numbers = self.ledger.take(range(batch.num_rows))
-        return self.cleaned(_numbered(batch, names, numbers, personal=self.cleaning.flag_personal))
+        return self.cleaned(_numbered(batch, templates(self.mapping), numbers, personal=self.cleaning.flag_personal))
 
     def cleaned(self, frame: pl.DataFrame) -> pl.DataFrame:
         """What the cleaning steps leave of a frame, in the order of its rows."""
