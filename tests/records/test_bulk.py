@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wxtuning.errors import DataError
-from wxtuning.records import bulk, convert_file, reading
-from wxtuning.rows import tables
+from wxtuning.records import bulk, convert_file, reading, streaming
+from wxtuning.records.hashes import SeenHashes
 from wxtuning.rows.files import open_rows
 from wxtuning.spec import NO_CLEANING, Cleaning, Mapping
 
@@ -44,7 +44,8 @@ def both_ways(table, mapping, cleaning, labels=(), kind="parquet"):
             pq.write_table(table, file)
         else:
             file.write_text("".join(json.dumps(row) + "\n" for row in table.to_pylist()))
-        patch.setattr(tables, "BATCH_ROWS", 7)
+        patch.setattr(bulk, "TABLE_ROWS", 7)
+        patch.setattr(streaming, "TABLE_ROWS", 5)
         patch.setattr(reading, "ROWS", 7)
         for is_possible in (lambda: True, lambda: False):
             patch.setattr(bulk, "is_possible", is_possible)
@@ -88,7 +89,7 @@ def test_a_missing_column_is_told_at_once(tmp_path, with_columns, monkeypatch):
 
 
 def test_a_set_of_hashes_knows_what_it_was_given():
-    numbers, known, seen = np.random.default_rng(0), bulk.SeenHashes(), set()
+    numbers, known, seen = np.random.default_rng(0), SeenHashes(), set()
     for _ in range(40):
         hashes = numbers.integers(0, 2_000, 50).astype("u8") * np.uint64(2**53 + 1)
         for is_new, word in zip(known.new(hashes, hashes + 1).tolist(), hashes.tolist(), strict=True):
@@ -97,6 +98,6 @@ def test_a_set_of_hashes_knows_what_it_was_given():
 
 
 def test_hashes_that_share_their_first_word_are_told_apart_by_the_second():
-    known, same = bulk.SeenHashes(), np.array([7, 7], "u8")
+    known, same = SeenHashes(), np.array([7, 7], "u8")
     assert known.new(same, np.array([1, 2], "u8")).tolist() == [True, True]
     assert known.new(same, np.array([1, 3], "u8")).tolist() == [False, True]

@@ -8,7 +8,7 @@ import tracemalloc
 import pytest
 
 from wxtuning.errors import PlanError
-from wxtuning.records import convert, convert_file, digests, jsonl, streaming
+from wxtuning.records import bulk, convert, convert_file, jsonl, streaming
 from wxtuning.rows.verdict import Reject
 from wxtuning.spec import Cleaning, Mapping
 
@@ -30,10 +30,14 @@ def some_rows(count, seed=0):
     return rows
 
 
-@pytest.mark.parametrize("pending", [2, 50, 1 << 16])
+@pytest.fixture(autouse=True, params=[True, False], ids=["columns", "rows"])
+def as_columns(request, monkeypatch):
+    """Each test runs as with polars, and as without it."""
+    monkeypatch.setattr(bulk, "is_possible", lambda: request.param)
+
+
 @pytest.mark.parametrize("labels", [(), ("x",)])
-def test_the_lines_and_the_report_are_those_of_rows_in_memory(tmp_path, monkeypatch, pending, labels):
-    monkeypatch.setattr(digests, "PENDING", pending)
+def test_the_lines_and_the_report_are_those_of_rows_in_memory(tmp_path, labels):
     rows, cleaning = some_rows(3000), Cleaning(near_duplicates="keep", max_characters=100)
     mapping = Mapping(label_map={"x": "ex"})
     found = convert(rows, mapping, cleaning, labels)
@@ -43,8 +47,7 @@ def test_the_lines_and_the_report_are_those_of_rows_in_memory(tmp_path, monkeypa
     assert (report.changed, report.rejected) == (found.report.changed, found.report.rejected)
 
 
-def test_many_different_rows_are_all_kept_and_their_copies_removed(tmp_path, monkeypatch):
-    monkeypatch.setattr(digests, "PENDING", 500)
+def test_many_different_rows_are_all_kept_and_their_copies_removed(tmp_path):
     rows = [{"input": f"row {number}", "output": "x"} for number in range(20_000)]
     report = convert_file(Rows(rows + rows[::2]), Mapping(), Cleaning(), tmp_path / "out.jsonl")
     assert (report.read, report.kept) == (30_000, 20_000)

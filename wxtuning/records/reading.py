@@ -6,14 +6,19 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain, islice, repeat
 from operator import itemgetter
+from typing import TYPE_CHECKING
 
 from wxtuning.records.columns import columns_of, filler
 from wxtuning.records.record import Batch, Row
 from wxtuning.records.report import Ledger
 from wxtuning.records.turns import turn
+from wxtuning.rows.columnar import has_long_row, items_of
 from wxtuning.rows.policy import quoted, text_fault
-from wxtuning.rows.verdict import Fault, Reject
+from wxtuning.rows.verdict import Bad, Fault, Reject
 from wxtuning.spec import Mapping as ColumnMapping
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 ROWS = 1_024
 """Rows in a batch: enough that the work on columns outweighs the work on the batch, and few enough for the cache."""
@@ -38,6 +43,27 @@ def batches(items: Iterable[Item], mapping: ColumnMapping, ledger: Ledger, *, ti
     coming = iter(items)
     while batch := _next(coming, times):
         yield read(batch, ledger.take(batch))
+
+
+def table_batches(tables: Iterable[pa.RecordBatch], mapping: ColumnMapping, ledger: Ledger) -> Iterator[Batch]:
+    """The same of record batches, the columns of which need not become rows where they are all clean texts."""
+    names = columns_read(mapping)
+    read = _reader(mapping, ledger)
+    for table in tables:
+        columns = [table.column(name).to_pylist() for name in names]
+        if mapping.messages or has_long_row(table) or not all(map(_are_clean, columns)):
+            items = told(items_of(table), ledger.read + 1)
+            yield read(items, ledger.take(items))
+        else:
+            numbers = ledger.take(range(table.num_rows))
+            yield Batch(list(numbers), *(_Filler(text, names)(columns) for text in templates(mapping)))
+
+
+def told(items: Iterable[Mapping[str, object] | Bad], first: int) -> list[Item]:
+    """Items of a reader, numbered from `first`, in which what is bad is a reject."""
+    return [
+        item.fault.at(number, item.line) if isinstance(item, Bad) else item for number, item in enumerate(items, first)
+    ]
 
 
 def _next(coming: Iterator[Item], times: int) -> list[Item]:

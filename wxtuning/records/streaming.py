@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from wxtuning.errors import PlanError
 from wxtuning.folder import replacing
@@ -12,19 +12,27 @@ from wxtuning.records import bulk
 from wxtuning.records.cleaning import flag_personal
 from wxtuning.records.conversion import cleaned
 from wxtuning.records.digests import SeenDigests
-from wxtuning.records.reading import Item, batches, columns_read
+from wxtuning.records.reading import Item, batches, columns_read, table_batches
+from wxtuning.records.record import Batch
 from wxtuning.records.report import DataReport, Ledger
 from wxtuning.rows.files import DataFiles
 from wxtuning.rows.tables import tables
 from wxtuning.spec import Cleaning
 from wxtuning.spec import Mapping as ColumnMapping
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 LISTED = 100_000
 """So many row numbers of each step, and so many rejected rows, are listed; the others are counted."""
 
 
 TOGETHER = 32
-"""Where polars works, so many batches are one: each call of it costs as much as a few hundred rows."""
+"""So many batches are one: each call of numpy and polars costs as much as a few hundred rows."""
+
+
+TABLE_ROWS = 2_048
+"""Rows that become texts of Python at once: so few that they stay in the processor's caches."""
 
 
 class Reader(Protocol):
@@ -70,19 +78,16 @@ def convert_file(
 def _convert_columns(
     reader: Reader, mapping: ColumnMapping, cleaning: Cleaning, labels: Sequence[str], ledger: Ledger, file: BinaryIO
 ) -> int:
-    if isinstance(reader, DataFiles) and bulk.is_plain(mapping):
-        coming = tables(reader, columns_read(mapping))
-        if coming is not None:
-            return bulk.convert_tables(coming, mapping, cleaning, labels, ledger, file)
-    rows = batches(_rows(reader, mapping), mapping, ledger, times=TOGETHER)
-    return bulk.convert_batches(rows, mapping, cleaning, labels, ledger, file)
+    if bulk.is_plain(mapping) and (coming := _tables(reader, mapping, rows=bulk.TABLE_ROWS)):
+        return bulk.convert_tables(coming, mapping, cleaning, labels, ledger, file)
+    return bulk.convert_batches(_batches(reader, mapping, ledger), mapping, cleaning, labels, ledger, file)
 
 
 def _convert_rows(
     reader: Reader, mapping: ColumnMapping, cleaning: Cleaning, labels: Sequence[str], ledger: Ledger, file: BinaryIO
 ) -> int:
     seen, kept = SeenDigests(), 0
-    for batch in cleaned(batches(_rows(reader, mapping), mapping, ledger), cleaning, labels, seen, ledger):
+    for batch in cleaned(_batches(reader, mapping, ledger), cleaning, labels, seen, ledger):
         if cleaning.flag_personal:
             flag_personal(batch, ledger)
         file.write(batch.lines(mapping.label_map))
@@ -92,8 +97,16 @@ def _convert_rows(
     return kept
 
 
-def _rows(reader: Reader, mapping: ColumnMapping) -> Iterable[Item]:
-    return reader.rows(columns_read(mapping)) if isinstance(reader, DataFiles) else reader.rows()
+def _batches(reader: Reader, mapping: ColumnMapping, ledger: Ledger) -> Iterator[Batch]:
+    if coming := _tables(reader, mapping, rows=TABLE_ROWS):
+        return table_batches(coming, mapping, ledger)
+    rows = reader.rows(columns_read(mapping)) if isinstance(reader, DataFiles) else reader.rows()
+    return batches(rows, mapping, ledger, times=TOGETHER)
+
+
+def _tables(reader: Reader, mapping: ColumnMapping, *, rows: int) -> Iterator[pa.RecordBatch] | None:
+    """The record batches of Parquet and Arrow files; None for all else."""
+    return tables(reader, columns_read(mapping), rows=rows) if isinstance(reader, DataFiles) else None
 
 
 def _check(cleaning: Cleaning) -> None:

@@ -12,11 +12,9 @@ from wxtuning.rows.files import HEAD_BYTES, DataFiles, format_of
 if TYPE_CHECKING:
     import pyarrow as pa
 
-BATCH_ROWS = 65_536
 
-
-def tables(files: DataFiles, columns: Sequence[str]) -> Iterator[pa.RecordBatch] | None:
-    """The batches of all files, or None if one of them is no plain Parquet or Arrow file.
+def tables(files: DataFiles, columns: Sequence[str], *, rows: int) -> Iterator[pa.RecordBatch] | None:
+    """The batches of all files, of at most so many rows, or None if one of them is no plain Parquet or Arrow file.
 
     Raises:
         FileError: while it is read, for a file that cannot be used as a whole.
@@ -25,7 +23,7 @@ def tables(files: DataFiles, columns: Sequence[str]) -> Iterator[pa.RecordBatch]
     kinds = [_kind(path) for path in files.paths]
     if not all(kind in ("parquet", "arrow") for kind in kinds):
         return None
-    return _batches(files, columns)
+    return _batches(files, columns, rows)
 
 
 def _kind(path: Path) -> str | None:
@@ -33,8 +31,8 @@ def _kind(path: Path) -> str | None:
         return format_of(path.name, file.read(HEAD_BYTES))
 
 
-def _batches(files: DataFiles, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+def _batches(files: DataFiles, columns: Sequence[str], rows: int) -> Iterator[pa.RecordBatch]:
     for path in files.paths:
         with files.unchanged(path), path.open("rb") as file:
             read = columnar.parquet_batches if _kind(path) == "parquet" else columnar.arrow_batches
-            yield from read(file, path.name, columns=columns, rows=BATCH_ROWS)
+            yield from read(file, path.name, columns=columns, rows=rows)
