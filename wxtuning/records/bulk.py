@@ -58,37 +58,6 @@ def is_plain(mapping: ColumnMapping) -> bool:
     return not mapping.messages and all(columns_of(name) == (name,) for name in templates(mapping))
 
 
-def convert_tables(
-    coming: Iterator[pa.RecordBatch],
-    mapping: ColumnMapping,
-    cleaning: Cleaning,
-    labels: Sequence[str],
-    ledger: Ledger,
-    file: BinaryIO,
-) -> int:
-    """Map, clean and check the rows of record batches, and write the good ones; returns how many that are.
-
-    Reading has a thread of its own: pyarrow and polars hold no lock of Python's meanwhile.
-    """
-    work = _Work(mapping, cleaning, labels, ledger)
-    with ThreadPoolExecutor(1) as reader:
-        read = _ahead(coming, templates(mapping), reader)
-        return work.write((work.cleaned_table(batch, is_plain=is_plain) for batch, is_plain in read), file)
-
-
-def convert_batches(
-    coming: Iterator[Batch],
-    mapping: ColumnMapping,
-    cleaning: Cleaning,
-    labels: Sequence[str],
-    ledger: Ledger,
-    file: BinaryIO,
-) -> int:
-    """Clean and check rows that are mapped already, and write the good ones; returns how many that are."""
-    work = _Work(mapping, cleaning, labels, ledger)
-    return work.write((work.cleaned(_frame(batch)) for batch in coming), file)
-
-
 def _ahead(
     coming: Iterator[pa.RecordBatch], names: Sequence[str], reader: ThreadPoolExecutor
 ) -> Iterator[tuple[pa.RecordBatch, bool]]:
@@ -105,7 +74,7 @@ def _ahead(
 
 
 @dataclass
-class _Work:
+class Conversion:
     """The conversion of one data set; `number`, `input` and `output` are the columns of its frames."""
 
     mapping: ColumnMapping
@@ -114,7 +83,20 @@ class _Work:
     ledger: Ledger
     repeated: int = field(default=0, init=False)
 
-    def write(self, frames: Iterator[pl.DataFrame], file: BinaryIO) -> int:
+    def of_tables(self, coming: Iterator[pa.RecordBatch], file: BinaryIO) -> int:
+        """Map, clean and check the rows of record batches, and write the good ones; returns how many that are.
+
+        Reading has a thread of its own: pyarrow and polars hold no lock of Python's meanwhile.
+        """
+        with ThreadPoolExecutor(1) as reader:
+            read = _ahead(coming, templates(self.mapping), reader)
+            return self._write((self._cleaned_table(batch, is_plain=is_plain) for batch, is_plain in read), file)
+
+    def of_batches(self, coming: Iterator[Batch], file: BinaryIO) -> int:
+        """The same for rows that are mapped already."""
+        return self._write((self._cleaned(_frame(batch)) for batch in coming), file)
+
+    def _write(self, frames: Iterator[pl.DataFrame], file: BinaryIO) -> int:
         """Write what is new in cleaned frames, in a thread of its own, and warn of what was noticed at the end."""
         seen, kept, written = SeenHashes(), 0, None
         with ThreadPoolExecutor(1) as writer:
@@ -129,14 +111,14 @@ class _Work:
         self._warn(seen)
         return kept
 
-    def cleaned_table(self, batch: pa.RecordBatch, *, is_plain: bool) -> pl.DataFrame:
+    def _cleaned_table(self, batch: pa.RecordBatch, *, is_plain: bool) -> pl.DataFrame:
         """What the cleaning steps leave of a record batch, in the order of its rows."""
         if not is_plain:
             return _frame(self._stepped(self._read_rows(batch)))
         numbers = self.ledger.take(range(batch.num_rows))
-        return self.cleaned(_numbered(batch, templates(self.mapping), numbers, personal=self.cleaning.flag_personal))
+        return self._cleaned(_numbered(batch, templates(self.mapping), numbers, personal=self.cleaning.flag_personal))
 
-    def cleaned(self, frame: pl.DataFrame) -> pl.DataFrame:
+    def _cleaned(self, frame: pl.DataFrame) -> pl.DataFrame:
         """What the cleaning steps leave of a frame, in the order of its rows."""
         import polars as pl
 

@@ -78,9 +78,10 @@ def convert_file(
 def _convert_columns(
     reader: Reader, mapping: ColumnMapping, cleaning: Cleaning, labels: Sequence[str], ledger: Ledger, file: BinaryIO
 ) -> int:
+    conversion = bulk.Conversion(mapping, cleaning, labels, ledger)
     if bulk.is_plain(mapping) and (coming := _tables(reader, mapping, rows=bulk.TABLE_ROWS)):
-        return bulk.convert_tables(coming, mapping, cleaning, labels, ledger, file)
-    return bulk.convert_batches(_batches(reader, mapping, ledger), mapping, cleaning, labels, ledger, file)
+        return conversion.of_tables(coming, file)
+    return conversion.of_batches(_batches(reader, mapping, ledger), file)
 
 
 def _convert_rows(
