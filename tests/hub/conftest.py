@@ -50,10 +50,16 @@ def homes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
-def ask(whole_hub: Hub, homes: dict[str, str]) -> Iterator[Ask]:
-    """Call a function in a process that reaches the hub."""
+def online(whole_hub: Hub, homes: dict[str, str]) -> Iterator[Ask]:
+    """Call a function in a process that reaches the hub, faults of earlier tests included."""
     with _process({**homes, "HF_ENDPOINT": whole_hub.address, "HF_HUB_OFFLINE": "0"}) as call:
         yield call
+
+
+@pytest.fixture
+def ask(online: Ask, hub: Hub) -> Ask:
+    """Call a function in a process that reaches the hub, which is in order when the test begins."""
+    return online
 
 
 @pytest.fixture(scope="session")
