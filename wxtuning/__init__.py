@@ -21,6 +21,8 @@ _HOME_OF = {
     "DeploymentSpec": "spec",
     "WaitPolicy": "spec",
     "Local": "adapters.local",
+    "COS": "adapters.cos",
+    "LocalStore": "adapters.folder",
     "Plan": "plan",
     "TuningJob": "job",
     "TuningRun": "job",
@@ -31,6 +33,7 @@ _HOME_OF = {
     "Deployer": "ports",
     "Evaluator": "ports",
     "Source": "ports",
+    "Store": "ports",
     "Tuner": "ports",
     "WxTuningError": "errors",
     "PlanError": "errors",
@@ -44,6 +47,7 @@ _HOME_OF = {
     "NotAuthorized": "errors",
     "NotOffered": "errors",
     "Unavailable": "errors",
+    "UploadIntegrityError": "errors",
     "JobError": "errors",
     "JobFailed": "errors",
     "JobCanceled": "errors",
@@ -62,6 +66,9 @@ __all__ = [
     "WaitPolicy",
     # where it runs
     "Local",
+    # where files are kept
+    "COS",
+    "LocalStore",
     # what comes back
     "Plan",
     "TuningJob",
@@ -75,6 +82,7 @@ __all__ = [
     "Deployer",
     "Evaluator",
     "Source",
+    "Store",
     "Tuner",
     # what can go wrong
     "WxTuningError",
@@ -89,6 +97,7 @@ __all__ = [
     "NotAuthorized",
     "NotOffered",
     "Unavailable",
+    "UploadIntegrityError",
     "JobError",
     "JobFailed",
     "JobCanceled",
@@ -96,6 +105,8 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
+    from wxtuning.adapters.cos import COS
+    from wxtuning.adapters.folder import LocalStore
     from wxtuning.adapters.local import Local
     from wxtuning.deployment import Deployment
     from wxtuning.errors import (
@@ -113,13 +124,14 @@ if TYPE_CHECKING:
         PlanError,
         RunLocked,
         Unavailable,
+        UploadIntegrityError,
         WaitTimeout,
         WxTuningError,
     )
     from wxtuning.experiment import TuningExperiment
     from wxtuning.job import TuningJob, TuningRun, attach, runs
     from wxtuning.plan import Plan
-    from wxtuning.ports import Deployer, Evaluator, Source, Tuner
+    from wxtuning.ports import Deployer, Evaluator, Source, Store, Tuner
     from wxtuning.spec import Cleaning, DeploymentSpec, Evaluation, LoRA, Mapping, PromptTuning, WaitPolicy
     from wxtuning.template import templates
 

@@ -11,7 +11,8 @@
     │   ├── MissingDependency (ImportError)   ends in the exact install command
     │   ├── NotAuthorized                absent, wrong or expired credentials; never prints them
     │   ├── NotOffered                   this backend has no such capability; names one that has
-    │   └── Unavailable                  temporary; the same call may succeed later
+    │   ├── Unavailable                  temporary; the same call may succeed later
+    │   └── UploadIntegrityError         the stored object is not what was sent
     └── JobError                         .job
         ├── JobFailed                    with the last log lines and where the log is
         ├── JobCanceled
@@ -106,6 +107,10 @@ class NotOffered(AdapterError):
 
 class Unavailable(AdapterError):
     """The backend did not answer; the same call may succeed later."""
+
+
+class UploadIntegrityError(AdapterError):
+    """What a store holds is not what was sent to it, or cannot be proven to be; no job may refer to it."""
 
 
 class JobError(WxTuningError):

@@ -6,8 +6,10 @@ an adapter raises `AdapterError` and its children.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
 from wxtuning.rows.verdict import Reject
@@ -45,12 +47,16 @@ class Limits:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TuningRequest:
-    """One job: the method with every parameter resolved, and the data. `validation` is None without such rows."""
+    """One job: the method with every parameter resolved, and the data. `validation` is None without such rows.
+
+    `store` keeps the data; None where they are files of this machine.
+    """
 
     name: str
     method: Method
     train: DataRef
     validation: DataRef | None = None
+    store: Store | None = None
     description: str = ""
     tags: tuple[str, ...] = ()
 
@@ -99,6 +105,114 @@ class Source(Protocol):
         """What identifies the rows: the same text for the same rows, such as a commit or a hash of the content.
 
         Empty if nothing short of reading them all again would tell.
+        """
+        ...
+
+
+Watch = Callable[[int, int | None], None]
+"""Told how many bytes of how many are done (None while the size is unknown); what it raises ends the transfer."""
+
+
+def unwatched(done: int, size: int | None) -> None:
+    """A watch that looks away."""
+
+
+class Writing(Protocol):
+    """A file of a store while it is written. `data` is what was stored, once the block has ended without an error."""
+
+    @property
+    def data(self) -> DataRef: ...
+
+    def write(self, content: bytes | bytearray | memoryview, /) -> int:
+        """Take the next bytes; returns how many."""
+        ...
+
+
+class Store(Protocol):
+    """Where the files to tune on are kept for a backend that cannot read this machine's disk.
+
+    A file is named after its content, `<name>-<first 16 hexadecimal digits of its SHA-256>.jsonl`, so that the same
+    bytes are stored once and other bytes never replace them. It appears whole, under its final name, once its size
+    and content have been proven, or not at all. Every file has owners, the keys of the runs that need it; it goes
+    with the last of them. `name` is the kind of store.
+    """
+
+    name: str
+
+    def describe(self) -> str:
+        """Where files go, as an address such as `cos://bucket/prefix`; never a secret. Asks nobody."""
+        ...
+
+    def check(self) -> None:
+        """Make sure that files could be put here; changes nothing.
+
+        Raises:
+            NotAuthorized: without the right to write.
+            NotOffered: if there is no such bucket or folder.
+            Unavailable: if nobody answers.
+        """
+        ...
+
+    def put(self, data: DataRef, name: str, *, owner: str, watch: Watch = unwatched) -> DataRef:
+        """Store a file of this machine; nothing is sent of bytes that are here already.
+
+        An upload that was killed goes on from what the store really has.
+
+        Args:
+            data: The file (`file:` address), what it holds and how much.
+            name: For people, the first part of the file's name: letters, digits, `-`, `_` and `.`.
+            owner: The key of the run that needs it.
+            watch: Told of every bit of progress.
+
+        Returns:
+            The same data in the store.
+
+        Raises:
+            InputChangedError: if the file is not, or while it is sent no longer, what `data` says.
+            UploadIntegrityError: if what the store holds cannot be proven to be what was sent.
+            NotAuthorized, NotOffered, Unavailable: as for `check`.
+        """
+        ...
+
+    def writing(self, name: str, *, owner: str, watch: Watch = unwatched) -> AbstractContextManager[Writing]:
+        """Store bytes as they are made, without a file on this machine.
+
+        A block that ends with an error leaves nothing behind. The same bytes written again, by the same owner under
+        the same name, after a kill, are not sent twice.
+
+        Args:
+            name, owner, watch: As for `put`.
+
+        Raises:
+            UploadIntegrityError, NotAuthorized, NotOffered, Unavailable: as for `put`, when the block ends.
+        """
+        ...
+
+    def get(self, ref: DataRef, to: Path) -> None:
+        """Fetch a file; `to` is replaced in one step, and only by the bytes that `ref` names.
+
+        Raises:
+            UploadIntegrityError: if the store holds other bytes.
+            NotOffered: if it holds no such file.
+        """
+        ...
+
+    def exists(self, ref: DataRef) -> bool:
+        """Whether a file of this name and size is there."""
+        ...
+
+    def delete(self, ref: DataRef) -> None:
+        """Remove a file, whoever owns it; nothing happens if it is gone."""
+        ...
+
+    def list(self, owner: str) -> tuple[DataRef, ...]:
+        """The files that this owner needs, by name."""
+        ...
+
+    def release(self, owner: str) -> tuple[DataRef, ...]:
+        """Give up an owner's files; returns those that were removed because nobody else needs them.
+
+        What an interrupted upload of this owner left behind goes too.
         """
         ...
 
