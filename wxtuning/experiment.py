@@ -14,7 +14,7 @@ from wxtuning.errors import PlanError
 from wxtuning.folder import home_folder
 from wxtuning.job import TuningJob, TuningRun
 from wxtuning.plan import Plan
-from wxtuning.ports import Deployer, Evaluator, Source, Tuner
+from wxtuning.ports import Deployer, Evaluator, Source, Store, Tuner
 from wxtuning.progress import ProgressBar, is_watched
 from wxtuning.registry import Backend
 from wxtuning.runner import Listener, Run, adrive, drive, ignore
@@ -59,6 +59,7 @@ class TuningExperiment:
     spec: ExperimentSpec
     _source: object = field(default=None, repr=False)
     _test: object = field(default=None, repr=False)
+    _store: object = field(default=None, repr=False)
     _backend: Backend | None = field(default=None, repr=False)
     _tuner: Tuner | None = field(default=None, repr=False)
     _deployer: Deployer | None = field(default=None, repr=False)
@@ -120,6 +121,18 @@ class TuningExperiment:
     def to_jsonl(self, mapping: Mapping | None = None, **columns: Any) -> TuningExperiment:
         """Say which columns become input and output; see `Mapping`."""
         return self._with(mapping=mapping or Mapping(**columns))
+
+    def upload(self, store: object) -> TuningExperiment:
+        """Say where the rows to tune on are kept; if never said, where the backend keeps its own.
+
+        Args:
+            store: `wx.COS(...)`, `wx.LocalStore(...)`, a Store of your own, or an address: `cos://bucket/prefix`
+                (settings from the variables COS_...), `s3://bucket/prefix` (AWS_...), `file:///folder`, or a Path.
+
+        Raises:
+            PlanError: from `plan()`, for what is no store, and if nothing could be put there.
+        """
+        return self._set(_store=store)
 
     def tune(self, method: Method | None = None, **parameters: Any) -> TuningExperiment:
         """Say how to tune: `PromptTuning(...)`, `LoRA(...)`, or the parameters of prompt tuning as keywords."""
@@ -249,7 +262,8 @@ class TuningExperiment:
 
     def _prepared(self) -> planner.Prepared:
         source = self._rows_from()
-        return planner.prepare(self.spec, source, self._tuner or self._place(), test=self._test_rows_from())
+        tuner, test = self._tuner or self._place(), self._test_rows_from()
+        return planner.prepare(self.spec, source, tuner, test=test, store=self._kept_in())
 
     def _drafted(self) -> planner.Draft:
         tuner = self._tuner or self._place()
@@ -277,7 +291,11 @@ class TuningExperiment:
             tuner=self._tuner or backend,
             deployer=self._deployer or backend,
             evaluator=self._evaluator,
+            store=self._kept_in(),
         )
+
+    def _kept_in(self) -> Store | None:
+        return None if self._store is None else registry.store(self._store)
 
     def _rows_from(self) -> Source | None:
         if self._source is None:

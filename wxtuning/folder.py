@@ -73,23 +73,49 @@ def replacing(path: Path, *, needed: int = 0) -> Iterator[BinaryIO]:
     Raises:
         WxTuningError: if the disk is full or the folder cannot be written; the old file is untouched.
     """
+    with scratch(path.parent, path.name, needed=needed) as (file, temporary):
+        yield file
+        to_disk(file)
+        put_in_place(temporary, path)
+
+
+@contextmanager
+def scratch(folder: Path, name: str, *, needed: int = 0) -> Iterator[tuple[BinaryIO, Path]]:
+    """A new file in a folder, to write, and its path; when the block ends it is gone, unless it was put in place.
+
+    Args:
+        folder: Made if missing.
+        name: What the file is for; part of its own name.
+        needed: As for `replacing`.
+
+    Raises:
+        WxTuningError: if the disk is full or the folder cannot be written.
+    """
     temporary = None
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        folder.mkdir(parents=True, exist_ok=True)
+        handle, made = tempfile.mkstemp(dir=folder, prefix=f".{name}.")
+        temporary = Path(made)
         with os.fdopen(handle, "wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).replace(path)
-        _sync_folder(path.parent)
-    except BaseException as cause:
+            yield file, temporary
+    except OSError as cause:
+        raise _cannot_write(folder / name, needed, cause) from cause
+    finally:
         if temporary:
             with suppress(OSError):
-                Path(temporary).unlink()
-        if isinstance(cause, OSError):
-            raise _cannot_write(path, needed, cause) from cause
-        raise
+                temporary.unlink()
+
+
+def to_disk(file: BinaryIO) -> None:
+    """Return when all that was written to a file is on the disk."""
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def put_in_place(temporary: Path, path: Path) -> None:
+    """Give a file, whose content is on the disk, its name for good; what had the name before is gone."""
+    temporary.replace(path)
+    _sync_folder(path.parent)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -121,7 +121,7 @@ class TuningRun:
 
 
 def _asked_steps(plan: Plan) -> set[str]:
-    asked = {"evaluate": plan.spec.evaluation, "deploy": plan.spec.deployment}
+    asked = {"upload": plan.store, "evaluate": plan.spec.evaluation, "deploy": plan.spec.deployment}
     return {"submit", "tune", *(step for step, spec in asked.items() if spec)}
 
 
@@ -238,6 +238,7 @@ def _run_of(record: RunRecord, on: Backend | None) -> Run:
         tuner=backend,
         deployer=backend,
         evaluator=registry.evaluator(plan.spec.task, plan.words),
+        store=plan.store or None,
     )
 
 

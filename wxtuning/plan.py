@@ -67,6 +67,7 @@ class Plan:
     test_fingerprint: str = ""
     test_report: DataReport | None = None
     warnings: tuple[str, ...] = ()
+    store: str = ""
 
     @cached_property
     def tuning_digest(self) -> str:
@@ -79,7 +80,8 @@ class Plan:
     def digest(self) -> str:
         """Identifies the run: the tuning job and everything that is done with its result."""
         spec = self.spec.model_dump(mode="json", exclude=_NOT_IN_DIGEST)
-        return _digest([self.tuning_digest, spec, self.instruction, self.test and self.test.sha256])
+        parts = [self.tuning_digest, spec, self.instruction, self.test and self.test.sha256]
+        return _digest([*parts, self.store] if self.store else parts)
 
     @property
     def key(self) -> str:
@@ -123,6 +125,7 @@ class Plan:
             ("method", f"{method.method} on {self.backend}"),
             ("parameters", ", ".join(f"{name}={value!r}" for name, value in parameters.items())),
             ("template", method.verbalizer),
+            *([("upload", self.store)] if self.store else []),
             *self._data_rows(),
             ("split", self._split()),
             ("tokens", self._tokens()),

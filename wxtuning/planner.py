@@ -13,7 +13,7 @@ from wxtuning import fit, lines, records, steps
 from wxtuning.errors import NotOffered, PlanError, WxTuningError
 from wxtuning.lines import Lines, Records
 from wxtuning.plan import Plan, Sample, Split
-from wxtuning.ports import Limits, Source, Tuner
+from wxtuning.ports import Limits, Source, Store, Tuner
 from wxtuning.rows.verdict import Reject
 from wxtuning.spec import NO_CLEANING, ExperimentSpec, Method, PromptTuning, Task
 from wxtuning.tokens import Tokenizer, TokenReport, XRays, numbered, rendered
@@ -49,7 +49,9 @@ class Draft:
     problems: tuple[str, ...]
 
 
-def prepare(spec: ExperimentSpec, source: Source | None, tuner: Tuner, *, test: Source | None = None) -> Prepared:
+def prepare(
+    spec: ExperimentSpec, source: Source | None, tuner: Tuner, *, test: Source | None = None, store: Store | None = None
+) -> Prepared:
     """Resolve and check an experiment.
 
     Args:
@@ -57,20 +59,23 @@ def prepare(spec: ExperimentSpec, source: Source | None, tuner: Tuner, *, test: 
         source: Where the rows are.
         tuner: Where it would run.
         test: Where the user's own rows to be scored are; None holds rows out, if an evaluation is asked for.
+        store: Where the rows to tune on will be kept; None leaves it to the tuner.
 
     Raises:
         PlanError: with every problem at once.
         DataError: if the source cannot be read at all, and nothing else is wrong.
         LeakageError: if rows to be scored would be trained on.
     """
-    draft = measured(drafted(spec, source, tuner, test=test), spec, tuner)
+    draft = _stored(measured(drafted(spec, source, tuner, test=test), spec, tuner), store)
     if draft.problems or draft.lines is None or draft.limits is None or draft.tokens is None:
         raise PlanError(draft.problems)
     read = draft.lines
     if read.own_test:  # rows held out are chosen so that no twin of theirs is left
         steps.fence([*read.train, *read.validation], read.test)
     return Prepared(
-        plan=_plan(spec, source, test, tuner, draft, read, draft.tokens),
+        plan=replace(
+            _plan(spec, source, test, tuner, draft, read, draft.tokens), store=store.describe() if store else ""
+        ),
         train=read.train,
         validation=read.validation,
         test=read.test,
@@ -112,6 +117,17 @@ def measured(draft: Draft, spec: ExperimentSpec, tuner: Tuner, *, exact: bool = 
     told = _instruction(spec, draft.method, read.labels)
     tokens = fit.fitted(spec, draft.method, read, draft.limits, tuner, problems, instruction=told, exact=exact)
     return replace(draft, tokens=tokens, problems=tuple(problems))
+
+
+def _stored(draft: Draft, store: Store | None) -> Draft:
+    """The draft, and what stands against keeping its rows there."""
+    if store is None:
+        return draft
+    try:
+        store.check()
+    except WxTuningError as error:
+        return replace(draft, problems=(*draft.problems, str(error)))
+    return draft
 
 
 def xrayed(draft: Draft, tuner: Tuner, *, count: int, rows: Sequence[int] = ()) -> XRays:

@@ -58,6 +58,10 @@ def import_tqdm() -> Any:
 
 
 def _bar(event: Progress) -> Any:
+    unit = _UNITS.get(event.step, "")
     return import_tqdm()(
-        total=event.total or None, desc=event.step, unit="step" if event.step == "tune" else "", leave=False
+        total=event.total or None, desc=event.step, unit=unit, unit_scale=unit == "B", unit_divisor=1024, leave=False
     )
+
+
+_UNITS = {"tune": "step", "upload": "B"}

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Protocol, cast
 
 from wxtuning.errors import PlanError
-from wxtuning.ports import Deployer, Evaluator, Source, Tuner
+from wxtuning.ports import Deployer, Evaluator, Source, Store, Tuner
 from wxtuning.spec import Selection, Task
+from wxtuning.stored import file_of_address
 
 GROUP = "wxtuning.adapters"
 """The entry-point group in which other packages announce backends by name."""
@@ -132,6 +133,36 @@ def _narrowed(whole: Source, selection: Selection) -> Source:
     if selection.columns is None:
         return whole
     return cast(Source, import_module("wxtuning.adapters.rows").NarrowRows(whole, selection.columns))
+
+
+def store(value: object) -> Store:
+    """The store behind what was given to `.upload`.
+
+    Args:
+        value: An address, `cos://bucket/prefix` (settings from the variables COS_...), `s3://bucket/prefix` (from
+            AWS_...) or `file:///folder`; a folder as a Path; or a Store as it is.
+
+    Raises:
+        PlanError: for anything else, and for settings that are missing.
+    """
+    if isinstance(value, Path) or (isinstance(value, str) and value.startswith("file:")):
+        folder = value if isinstance(value, Path) else file_of_address(value)
+        return cast(Store, import_module("wxtuning.adapters.folder").LocalStore(folder))
+    if isinstance(value, str) and value.startswith(("cos://", "s3://")):
+        return cast(Store, import_module("wxtuning.adapters.cos").COS.from_uri(value))
+    if not isinstance(value, str) and all(callable(getattr(value, name, None)) for name in ("put", "get", "describe")):
+        return cast(Store, value)
+    raise PlanError([f"cannot upload to {_shown(value)}; {_STORES}"])
+
+
+_STORES = (
+    "expected an address (cos://bucket/prefix, s3://bucket/prefix or file:///folder), a folder as a Path, wx.COS(...), "
+    "wx.LocalStore(...) or a Store of your own"
+)
+
+
+def _shown(value: object) -> str:
+    return repr(value) if isinstance(value, str) else type(value).__name__
 
 
 def evaluator(task: Task, words: Mapping[str, str]) -> Evaluator:

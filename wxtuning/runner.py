@@ -10,20 +10,22 @@ import json
 import time
 from collections.abc import Callable, Generator
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from wxtuning import registry, steps
 from wxtuning.compare import Comparison
 from wxtuning.errors import NotOffered
 from wxtuning.events import Event, Pause, StepFinished, StepStarted
-from wxtuning.folder import locked, sha256_of, write_atomically
+from wxtuning.folder import locked, sha256_of, slug, write_atomically
 from wxtuning.journal import Journal
 from wxtuning.plan import Plan
 from wxtuning.planner import Prepared
-from wxtuning.ports import Decoding, Deployer, Evaluator, Tuner, TuningRequest
+from wxtuning.ports import Decoding, Deployer, Evaluator, Store, Tuner, TuningRequest, Watch
 from wxtuning.records import Record
 from wxtuning.status import DataRef, DeploymentRef, JobRef
+from wxtuning.transfer import watched
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -78,6 +80,8 @@ class Run:
     tuner: Tuner
     deployer: Deployer
     evaluator: Evaluator
+    store: Store | str | None = None
+    """Where the rows to tune on are kept, or its address; None where the tuner keeps them."""
     clock: Callable[[], float] = field(default=time.monotonic, repr=False)
 
     @property
@@ -119,7 +123,10 @@ def _record(number: int, row: dict[str, str], label_of: dict[str, str]) -> Recor
     return Record(number=number, input=row["input"], output=row["output"], label=label)
 
 
-def begun(prepared: Prepared, *, home: Path, tuner: Tuner, deployer: Deployer, evaluator: Evaluator | None) -> Run:
+def begun(
+    prepared: Prepared, *, home: Path, tuner: Tuner, deployer: Deployer, evaluator: Evaluator | None,
+    store: Store | None = None,
+) -> Run:  # fmt: skip
     """Write a prepared run down, its lines and its plan; finds it unchanged if it is known."""
     plan = prepared.plan
     folder = home / "runs" / plan.key
@@ -131,6 +138,7 @@ def begun(prepared: Prepared, *, home: Path, tuner: Tuner, deployer: Deployer, e
         tuner=tuner,
         deployer=deployer,
         evaluator=evaluator or registry.evaluator(plan.spec.task, plan.words),
+        store=store,
     )
     parts = {"train": prepared.train, "validation": prepared.validation, "test": prepared.test}
     for name, rows in parts.items():
@@ -172,7 +180,7 @@ def finished(run: Run) -> Chain[Run]:
     return run
 
 
-def _once(run: Run, step: str, act: Callable[[], Chain[object]]) -> Chain[object]:
+def _once(run: Run, step: str, act: Callable[[], Chain[object]], shown: Callable[[Any], str] = str) -> Chain[object]:
     """Do a step that the journal does not know as done; return what it returned, now or then."""
     yield StepStarted(step)
     known = run.done(step)
@@ -180,13 +188,15 @@ def _once(run: Run, step: str, act: Callable[[], Chain[object]]) -> Chain[object
         run.journal.start(run.key, step)
         known = yield from act()
         run.journal.finish(run.key, step, known)
-        yield StepFinished(step=step, text=str(known))
+        yield StepFinished(step=step, text=shown(known))
     else:
-        yield StepFinished(step=step, text=str(known), fresh=False)
+        yield StepFinished(step=step, text=shown(known), fresh=False)
     return known
 
 
 def _submit(run: Run) -> Chain[JobRef]:
+    yield from _upload(run)
+
     def act() -> Chain[object]:
         return str(steps.submit(run.tuner, _request(run), run.plan.job_key))
         yield  # a step without events
@@ -194,13 +204,40 @@ def _submit(run: Run) -> Chain[JobRef]:
     return JobRef.parse(str((yield from _once(run, "submit", act))))
 
 
+def _upload(run: Run) -> Chain[None]:
+    if run.store is None:
+        return
+    store = registry.store(run.store)
+
+    def act() -> Chain[object]:
+        refs = {}
+        for part in _parts(run):
+            refs[part] = asdict((yield from watched("upload", partial(_stored, run, store, part), text=part)))
+        return refs
+
+    yield from _once(run, "upload", act, lambda refs: ", ".join(ref["uri"] for ref in refs.values()))
+
+
+def _stored(run: Run, store: Store, part: str, watch: Watch) -> DataRef:
+    return steps.upload(store, _data(run, part), f"{slug(run.plan.spec.name)}-{part}", owner=run.key, watch=watch)
+
+
+def _parts(run: Run) -> tuple[str, ...]:
+    """The parts that a job is given."""
+    return ("train", "validation") if run.plan.validation else ("train",)
+
+
 def _request(run: Run) -> TuningRequest:
     spec = run.plan.spec
+    store = None if run.store is None else registry.store(run.store)
+    uploaded = cast("dict[str, dict[str, Any]]", run.done("upload") or {}) if store else {}
+    data = {part: DataRef(**uploaded[part]) if store else _data(run, part) for part in _parts(run)}
     return TuningRequest(
         name=spec.name,
         method=spec.method,
-        train=_data(run, "train"),
-        validation=_data(run, "validation") if run.plan.validation else None,
+        train=data["train"],
+        validation=data.get("validation"),
+        store=store,
         description=spec.description,
         tags=(*spec.tags, run.key),
     )

@@ -12,13 +12,26 @@ from wxtuning.errors import JobCanceled, JobFailed, LeakageError, NotOffered, Un
 from wxtuning.events import Event, Pause, Progress
 from wxtuning.folder import write_atomically
 from wxtuning.metrics import confusion, perplexity
-from wxtuning.ports import Decoding, Deployer, Evaluator, Source, Tuner, TuningRequest
-from wxtuning.records import Item, Record, convert, convert_file, jsonl, leaked
+from wxtuning.ports import Decoding, Deployer, Evaluator, Source, Store, Tuner, TuningRequest, Watch, unwatched
+from wxtuning.records import Item, Record, convert, convert_file, convert_into, jsonl, leaked
 from wxtuning.rows.files import open_rows
 from wxtuning.spec import DeploymentSpec, Evaluation, WaitPolicy
 from wxtuning.status import DataRef, DeploymentRef, JobRef, JobState, JobStatus
 
-__all__ = ["convert", "convert_file", "deploy", "evaluate", "fence", "load", "open_rows", "submit", "wait", "write"]
+__all__ = [
+    "convert",
+    "convert_file",
+    "convert_into",
+    "deploy",
+    "evaluate",
+    "fence",
+    "load",
+    "open_rows",
+    "submit",
+    "upload",
+    "wait",
+    "write",
+]
 
 LOG_LINES = 12
 
@@ -68,6 +81,23 @@ def fence(train: Iterable[Record], test: Iterable[Record]) -> None:
 def _few(numbers: Sequence[int], limit: int = 8) -> str:
     shown = ", ".join(map(str, numbers[:limit]))
     return f"{shown}, …" if len(numbers) > limit else shown
+
+
+def upload(store: Store, data: DataRef, name: str, *, owner: str, watch: Watch = unwatched) -> DataRef:
+    """Put a file of lines into a store; nothing is sent of bytes that are there already.
+
+    Args:
+        store: Where to.
+        data: The file, as `write` or `convert_file` left it.
+        name: For people, the first part of the file's name in the store.
+        owner: The key of the run that needs it; `store.release(owner)` gives it up.
+        watch: Told of the bytes that are done.
+
+    Raises:
+        InputChangedError: if the file is no longer what `data` says.
+        UploadIntegrityError: if the store does not hold what was sent.
+    """
+    return store.put(data, name, owner=owner, watch=watch)
 
 
 def submit(tuner: Tuner, request: TuningRequest, key: str) -> JobRef:

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-NOT_SCRIPTS = ("__init__", "__main__", "contest", "shapes")
+NOT_SCRIPTS = ("__init__", "__main__", "contest", "shapes", "sink")
 
 
 def main() -> int:

@@ -13,7 +13,6 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urlparse
 
 from wxtuning import engine, tiny
 from wxtuning.engine.data import encoded
@@ -21,10 +20,11 @@ from wxtuning.engine.errors import EngineError
 from wxtuning.engine.template import render
 from wxtuning.errors import AdapterError, DataError, MissingDependency, NotOffered
 from wxtuning.folder import home_folder, sha256_of, write_atomically
-from wxtuning.ports import Answer, Decoding, Limits, Range, TuningRequest
+from wxtuning.ports import Answer, Decoding, Limits, Range, Store, TuningRequest
 from wxtuning.progress import import_tqdm
 from wxtuning.spec import DeploymentSpec, Method
 from wxtuning.status import DataRef, DeploymentRef, JobRef, JobState, JobStatus, Metric
+from wxtuning.stored import file_of
 from wxtuning.tokens import Pairs, Part, Token, TokenBound, XRay
 
 if TYPE_CHECKING:
@@ -105,9 +105,9 @@ class Local:
         folder = self._job_folder(key)
         folder.mkdir(parents=True, exist_ok=True)
         if not (folder / "config.json").is_file():
-            _take(request.train, folder / "train.jsonl")
+            _take(request.train, request.store, folder / "train.jsonl")
             if request.validation:
-                _take(request.validation, folder / "validation.jsonl")
+                _take(request.validation, request.store, folder / "validation.jsonl")
             # Written last: a folder with a config is a whole job.
             write_atomically(folder / "config.json", _config(request.method).to_json().encode())
         if _STATES[engine.read_status(folder)["state"]] != JobState.COMPLETED:
@@ -376,8 +376,10 @@ def _identifying(file: Path) -> bytes:
         return head + content.read()
 
 
-def _take(data: DataRef, file: Path) -> None:
-    shutil.copyfile(unquote(urlparse(data.uri).path), file)
+def _take(data: DataRef, store: Store | None, file: Path) -> None:
+    if store:
+        return store.get(data, file)
+    shutil.copyfile(file_of(data), file)
     if sha256_of(file) != data.sha256:
         raise DataError(f"{data.uri} changed after it was checked", hint="Run the same line again.")
 

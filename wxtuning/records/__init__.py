@@ -11,7 +11,7 @@ from wxtuning.records.reading import Item, rejects
 from wxtuning.records.record import Record, Row, jsonl, label_counts
 from wxtuning.records.report import Converted, DataReport, with_labels
 from wxtuning.records.splits import groups_of, held_out, leaked, sampled
-from wxtuning.records.streaming import convert_file
+from wxtuning.records.streaming import convert_file, convert_into
 from wxtuning.rows.verdict import Reject
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "columns_of",
     "convert",
     "convert_file",
+    "convert_into",
     "groups_of",
     "held_out",
     "infer",

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, BinaryIO
+from typing import IO, TYPE_CHECKING, cast
 
 from wxtuning.records.cleaning import flag_personal, steps
 from wxtuning.records.columns import columns_of
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import numpy as np
     import polars as pl
     import pyarrow as pa
+    from _typeshed import SupportsWrite
     from numpy.typing import NDArray
 
     Words64 = NDArray[np.uint64]
@@ -83,7 +84,7 @@ class Conversion:
     ledger: Ledger
     repeated: int = field(default=0, init=False)
 
-    def of_tables(self, coming: Iterator[pa.RecordBatch], file: BinaryIO) -> int:
+    def of_tables(self, coming: Iterator[pa.RecordBatch], file: SupportsWrite[bytes]) -> int:
         """Map, clean and check the rows of record batches, and write the good ones; returns how many that are.
 
         Reading has a thread of its own: pyarrow and polars hold no lock of Python's meanwhile.
@@ -92,11 +93,11 @@ class Conversion:
             read = _ahead(coming, templates(self.mapping), reader)
             return self._write((self._cleaned_table(batch, is_plain=is_plain) for batch, is_plain in read), file)
 
-    def of_batches(self, coming: Iterator[Batch], file: BinaryIO) -> int:
+    def of_batches(self, coming: Iterator[Batch], file: SupportsWrite[bytes]) -> int:
         """The same for rows that are mapped already."""
         return self._write((self._cleaned(_frame(batch)) for batch in coming), file)
 
-    def _write(self, frames: Iterator[pl.DataFrame], file: BinaryIO) -> int:
+    def _write(self, frames: Iterator[pl.DataFrame], file: SupportsWrite[bytes]) -> int:
         """Write what is new in cleaned frames, in a thread of its own, and warn of what was noticed at the end."""
         seen, kept, written = SeenHashes(), 0, None
         with ThreadPoolExecutor(1) as writer:
@@ -105,7 +106,7 @@ class Conversion:
                 kept += len(fresh)
                 if written is not None:
                     written.result()
-                written = writer.submit(self._worded(fresh).write_ndjson, file)
+                written = writer.submit(self._worded(fresh).write_ndjson, cast("IO[bytes]", file))
             if written is not None:
                 written.result()
         self._warn(seen)

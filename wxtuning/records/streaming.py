@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from wxtuning.errors import PlanError
 from wxtuning.folder import replacing
@@ -22,6 +22,7 @@ from wxtuning.spec import Mapping as ColumnMapping
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from _typeshed import SupportsWrite
 
 LISTED = 100_000
 """So many row numbers of each step, and so many rejected rows, are listed; the others are counted."""
@@ -51,10 +52,31 @@ def convert_file(
     The lines are those that `jsonl(convert(...).records)` gives. The file is replaced in one step when all is written.
 
     Args:
+        reader, mapping, cleaning, labels: As for `convert_into`.
+        to: The file to write.
+
+    Returns:
+        The report on all rows, as `convert_into` gives it.
+
+    Raises:
+        PlanError, ValueError: as `convert_into` does.
+        WxTuningError: if the file cannot be written.
+    """
+    _check(cleaning)
+    with replacing(to) as file:
+        return convert_into(reader, mapping, cleaning, file, labels)
+
+
+def convert_into(
+    reader: Reader, mapping: ColumnMapping, cleaning: Cleaning, out: SupportsWrite[bytes], labels: Sequence[str] = ()
+) -> DataReport:
+    """Map, clean and check rows on their way to wherever bytes can be written; see `convert_file`.
+
+    Args:
         reader: Where the rows come from.
         mapping: Which columns become input and output.
         cleaning: Which steps are done; to drop conflicts and near duplicates takes all rows at once.
-        to: The file to write.
+        out: Takes the bytes: a binary file, or what `store.writing(...)` gives.
         labels: The only outputs allowed; empty allows any.
 
     Returns:
@@ -63,20 +85,23 @@ def convert_file(
     Raises:
         PlanError: if the cleaning asks for what needs all rows in memory.
         ValueError: if the mapping's templates cannot be read.
-        WxTuningError: if the file cannot be written.
     """
     _check(cleaning)
     ledger = Ledger(listed=LISTED)
     convert = _convert_columns if bulk.is_possible() else _convert_rows
-    with replacing(to) as file:
-        kept = convert(reader, mapping, cleaning, labels, ledger, file)
+    kept = convert(reader, mapping, cleaning, labels, ledger, out)
     if cleaning.near_duplicates == "auto":
         ledger.warnings.append("near duplicates were not looked for: the rows were not held in memory")
     return ledger.report(kept)
 
 
 def _convert_columns(
-    reader: Reader, mapping: ColumnMapping, cleaning: Cleaning, labels: Sequence[str], ledger: Ledger, file: BinaryIO
+    reader: Reader,
+    mapping: ColumnMapping,
+    cleaning: Cleaning,
+    labels: Sequence[str],
+    ledger: Ledger,
+    file: SupportsWrite[bytes],
 ) -> int:
     conversion = bulk.Conversion(mapping, cleaning, labels, ledger)
     if bulk.is_plain(mapping) and (coming := _tables(reader, mapping, rows=bulk.TABLE_ROWS)):
@@ -85,7 +110,12 @@ def _convert_columns(
 
 
 def _convert_rows(
-    reader: Reader, mapping: ColumnMapping, cleaning: Cleaning, labels: Sequence[str], ledger: Ledger, file: BinaryIO
+    reader: Reader,
+    mapping: ColumnMapping,
+    cleaning: Cleaning,
+    labels: Sequence[str],
+    ledger: Ledger,
+    file: SupportsWrite[bytes],
 ) -> int:
     seen, kept = SeenDigests(), 0
     for batch in cleaned(_batches(reader, mapping, ledger), cleaning, labels, seen, ledger):

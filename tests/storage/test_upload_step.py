@@ -1,0 +1,230 @@
+"""The chain with a store: what is uploaded, when, and what the job is told of it."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+
+import pytest
+
+import wxtuning as wx
+from wxtuning import steps
+from wxtuning.events import Progress
+from wxtuning.folder import sha256_of
+from wxtuning.journal import Journal
+from wxtuning.spec import Cleaning, Mapping
+from wxtuning.stored import file_of
+from wxtuning.testing import FakeBackend
+
+
+class Counting:
+    """A folder as a store that counts what it was asked, and fails when told to."""
+
+    name = "counting"
+
+    def __init__(self, folder):
+        self._store = wx.LocalStore(folder)
+        self.calls = Counter()
+        self.fault = None
+
+    def __getattr__(self, name):
+        asked = getattr(self._store, name)
+
+        def counted(*args, **how):
+            self.calls[name] += 1
+            if self.fault and name == "put":
+                raise self.fault
+            return asked(*args, **how)
+
+        return counted
+
+    def describe(self):
+        return self._store.describe()
+
+
+@pytest.fixture
+def store(tmp_path):
+    return Counting(tmp_path / "shared")
+
+
+@pytest.fixture
+def backend():
+    return FakeBackend(answer=lambda kind, text: text.rsplit(" ", 1)[-1])
+
+
+@pytest.fixture
+def experiment(rows, backend):
+    return (
+        wx.TuningExperiment("colours", task="classification")
+        .load(rows)
+        .clean()
+        .to_jsonl(input="text", output="colour", validation=0.1)
+        .tune(num_epochs=2)
+        .wait(every=0.001)
+        .on(backend)
+    )
+
+
+def problems_of(experiment):
+    with pytest.raises(wx.PlanError) as caught:
+        experiment.plan()
+    return "\n".join(caught.value.problems)
+
+
+def test_the_job_is_told_where_the_rows_are_and_what_they_hold(experiment, backend, store):
+    run = experiment.upload(store).run()
+    request = backend.jobs[run.plan.job_key]
+    assert request.train.uri == f"{store.describe()}/colours-train-{run.plan.train.sha256[:16]}.jsonl"
+    assert (request.train.sha256, request.train.rows) == (run.plan.train.sha256, run.plan.train.rows)
+    assert sha256_of(file_of(request.validation)) == run.plan.validation.sha256
+    assert request.store is store
+
+
+def test_the_rows_to_be_scored_are_not_uploaded(experiment, store):
+    run = experiment.evaluate(holdout=0.25).upload(store).run()
+    assert [ref.uri.rsplit("/", 1)[1].rsplit("-", 1)[0] for ref in store.list(run.key)] == [
+        "colours-train", "colours-validation",
+    ]  # fmt: skip
+
+
+def test_without_a_store_the_rows_stay_in_the_runs_folder(experiment, backend):
+    run = experiment.run()
+    request = backend.jobs[run.plan.job_key]
+    assert (file_of(request.train), request.store) == (run.folder / "train.jsonl", None)
+
+
+def test_a_plan_sends_nothing_and_says_where_it_would(experiment, store):
+    plan = experiment.upload(store).plan()
+    assert (store.calls["put"], store.calls["check"]) == (0, 1)
+    assert plan.store == store.describe()
+    assert "upload" in str(plan)
+
+
+def test_the_store_is_part_of_the_run_but_not_of_the_job(experiment, store):
+    with_store, without = experiment.upload(store).plan(), experiment.plan()
+    assert with_store.key != without.key
+    assert with_store.job_key == without.job_key
+
+
+def test_a_store_that_takes_nothing_is_one_problem_of_the_plan(experiment, tmp_path):
+    (tmp_path / "file").write_text("")
+    broken = experiment.tune(num_epochs=2_000).upload(wx.LocalStore(tmp_path / "file"))
+    assert "is no folder" in problems_of(broken)
+    assert "num_epochs" in problems_of(broken)
+
+
+@pytest.mark.parametrize("kind", ["address", "path"])
+def test_a_folder_is_named_by_its_address_or_its_path(experiment, tmp_path, kind):
+    folder = tmp_path / "a folder"
+    run = experiment.upload(folder if kind == "path" else folder.as_uri()).run()
+    assert len(wx.LocalStore(folder).list(run.key)) == 2
+
+
+@pytest.mark.parametrize("value", ["bucket/prefix", 7, object()])
+def test_what_is_no_store_is_refused_with_the_forms_that_are(experiment, value):
+    assert "cannot upload to" in problems_of(experiment.upload(value))
+    assert "cos://bucket/prefix" in problems_of(experiment.upload(value))
+
+
+def test_a_finished_upload_is_not_repeated(experiment, store):
+    asked = experiment.upload(store)
+    asked.run()
+    asked.run()
+    assert store.calls["put"] == 2  # train and validation, once each
+
+
+def test_a_failed_upload_starts_no_job_and_goes_on_when_run_again(experiment, backend, store):
+    store.fault = wx.UploadIntegrityError("other bytes", backend="counting")
+    with pytest.raises(wx.UploadIntegrityError):
+        experiment.upload(store).run()
+    assert backend.calls["submit"] == 0
+    store.fault = None
+    run = experiment.upload(store).run()
+    assert (run.state, backend.calls["submit"]) == ("completed", 1)
+
+
+def test_progress_is_told_in_bytes_of_each_file(experiment, store):
+    told = []
+    run = experiment.upload(store).run(listen=told.append)
+    uploads = [event for event in told if isinstance(event, Progress) and event.step == "upload"]
+    sizes = {ref.uri: ref.size_bytes for ref in store.list(run.key)}
+    assert {event.text for event in uploads} == {"train", "validation"}
+    assert sorted(event.done for event in uploads if event.done == event.total) == sorted(sizes.values())
+
+
+def test_a_chain_that_is_interrupted_ends_the_transfer(experiment, store):
+    class Stop(Exception):
+        pass
+
+    def stop(event):
+        if isinstance(event, Progress):
+            raise Stop
+
+    with pytest.raises(Stop):
+        experiment.upload(store).run(listen=stop)
+    assert experiment.upload(store).run().state == "completed"
+
+
+def test_a_run_is_found_again_with_its_store(experiment, store, home, backend):
+    run = experiment.upload(store).run()
+    job = wx.attach(run.key, on=backend)
+    assert (job.so_far.plan.store, job.so_far.state) == (store.describe(), "completed")
+
+
+def test_the_journal_knows_what_was_uploaded(experiment, store, home):
+    run = experiment.upload(store).run()
+    told = Journal(home / "journal.db").run(run.key).value("upload")
+    assert told["train"]["sha256"] == run.plan.train.sha256
+    json.dumps(told)
+
+
+@pytest.mark.slow
+def test_this_machine_trains_on_what_the_store_holds(rows, tmp_path):
+    store = Counting(tmp_path / "shared")
+    asked = (
+        wx.TuningExperiment("colours", task="classification")
+        .load(rows)
+        .clean()
+        .to_jsonl(input="text", output="colour")
+        .tune(num_epochs=1)
+        .upload(store)
+    )
+    run = asked.run()
+    assert store.calls["get"] == 1
+    assert sha256_of(wx.Local().folder(run.job) / "train.jsonl") == run.plan.train.sha256
+
+
+def test_this_machine_does_not_train_on_other_bytes(rows, tmp_path):
+    store = Counting(tmp_path / "shared")
+    put = store.put
+
+    def spoilt(*args, **how):
+        ref = put(*args, **how)
+        file_of(ref).write_bytes(b"other")
+        return ref
+
+    store.put = spoilt
+    asked = (
+        wx.TuningExperiment("colours", task="classification")
+        .load(rows)
+        .clean()
+        .to_jsonl(input="text", output="colour")
+        .tune(num_epochs=1)
+        .upload(store)
+    )
+    with pytest.raises(wx.UploadIntegrityError, match="not what was stored"):
+        asked.run()
+
+
+@pytest.mark.parametrize("way", ["columns", "rows"])
+def test_rows_go_into_a_store_without_a_file_on_the_way(tmp_path, monkeypatch, way):
+    if way == "rows":
+        monkeypatch.setattr("wxtuning.records.bulk.is_possible", lambda: False)
+    rows = tmp_path / "rows.jsonl"
+    rows.write_text("".join(f'{{"q": "question {number}", "a": "answer {number % 7}"}}\n' for number in range(5_000)))
+    conversion = (Mapping(input="q", output="a"), Cleaning(near_duplicates="keep"))
+    store = wx.LocalStore(tmp_path / "shared")
+    with store.writing("train", owner="run-1") as out:
+        streamed = steps.convert_into(steps.open_rows(rows), *conversion, out)
+    assert steps.convert_file(steps.open_rows(rows), *conversion, tmp_path / "lines.jsonl") == streamed
+    assert (sha256_of(tmp_path / "lines.jsonl"), out.data.rows) == (out.data.sha256, 5_000)
