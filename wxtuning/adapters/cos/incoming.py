@@ -1,0 +1,235 @@
+"""Bytes on their way into the bucket while they are made: nobody knows their name before the last one has come.
+
+They are sent to a key of their owner's, `.incoming/<owner>/<name>`; at the end the server copies them to the key that
+is named after them, and the first is removed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+from wxtuning.adapters.cos.connection import Connection, quietly
+from wxtuning.adapters.cos.crew import Crew, Meter
+from wxtuning.adapters.cos.faults import BACKEND, Missing, Unsupported
+from wxtuning.adapters.cos.owners import Owners
+from wxtuning.adapters.cos.parts import Part, digests_of
+from wxtuning.adapters.cos.proof import Expected, expected_of, holds, prove
+from wxtuning.adapters.cos.sending import PART_BYTES, WholePart, taken
+from wxtuning.adapters.cos.upload import Upload, begun, open_uploads, put_whole
+from wxtuning.errors import AdapterError
+from wxtuning.status import DataRef
+from wxtuning.stored import INCOMING, file_names, plain
+
+SECONDS_TO_TIDY_UP = 60.0
+
+
+class Incoming:
+    """A file of the bucket while it is written.
+
+    Args:
+        connection: To the bucket.
+        prefix: Of the store; empty, or with a slash at its end.
+        name: The file's, for people.
+        owner: Who needs it.
+        workers: How many parts are sent at once.
+        part_bytes: How large they are.
+        meter: Counts what was sent.
+        seconds: How long so many bytes may take.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        prefix: str,
+        name: str,
+        owner: str,
+        workers: int,
+        part_bytes: int,
+        meter: Meter,
+        seconds: Callable[[int], float],
+    ) -> None:
+        self._connection = connection
+        self._prefix = prefix
+        self._name = plain(name)
+        self._owner = owner
+        self._workers = workers
+        self._part_bytes = part_bytes
+        self._seconds = seconds
+        self._meter = meter
+        self._crew = Crew[Part](workers, part_bytes, meter, connection.stop)
+        self._key = f"{prefix}{INCOMING}/{plain(owner)}/{name}"
+        self._upload: Upload | None = None
+        self._claimed = ""
+        self._buffer: bytearray | None = None
+        self._filled = 0
+        self._parts = 0
+        self._whole = hashlib.sha256()
+        self._rows = 0
+        self._size = 0
+        self._stored: DataRef | None = None
+
+    @property
+    def data(self) -> DataRef:
+        """What was stored.
+
+        Raises:
+            AdapterError: before the block has ended.
+        """
+        if self._stored is None:
+            raise AdapterError("what is being written is not stored before the block has ended", backend=BACKEND)
+        return self._stored
+
+    def write(self, content: bytes | bytearray | memoryview, /) -> int:
+        """Take the next bytes; waits while all buffers are full."""
+        rest = memoryview(content).cast("B")
+        while len(rest):
+            if self._filled == self._part_bytes:  # not before more comes: what fits into one part needs no parts
+                self._hand_over()
+            self._buffer = self._buffer or self._crew.buffer()
+            count = min(len(rest), self._part_bytes - self._filled)
+            self._buffer[self._filled : self._filled + count] = rest[:count]
+            self._filled += count
+            rest = rest[count:]
+        return memoryview(content).nbytes
+
+    def _hand_over(self) -> None:
+        """Let a thread send what has been gathered."""
+        buffer = self._counted()
+        self._connection.allow(self._seconds(self._part_bytes * (self._workers + 1)))
+        upload = self._opened()
+        self._parts += 1
+        self._crew.send(WholePart(upload, self._parts, self._connection, self._crew), buffer, self._filled)
+        self._buffer, self._filled = None, 0
+
+    def _counted(self) -> bytearray:
+        buffer = self._buffer if self._buffer is not None else bytearray()
+        self._whole.update(memoryview(buffer)[: self._filled])
+        self._rows += buffer.count(b"\n", 0, self._filled)
+        self._size += self._filled
+        return buffer
+
+    def _opened(self) -> Upload:
+        if self._upload is None:
+            self._upload = begun(self._connection, self._key, {PART_BYTES: str(self._part_bytes)})
+            self._upload = replace(self._upload, earlier=self._earlier_size(), stride=self._part_bytes)
+        return self._upload
+
+    def _earlier_size(self) -> int:
+        """The size of what was written here and then not copied, because the process was killed; 0 if nothing is."""
+        try:
+            return int(self._connection.ask("head_object", Key=self._key)["ContentLength"])
+        except Missing:
+            return 0
+
+    # --- the end of the block ---------------------------------------------------------------------------------------
+
+    def finish(self) -> None:
+        """Give what was written its name, once it is proven.
+
+        Raises:
+            UploadIntegrityError: if it cannot be.
+        """
+        self._connection.allow(self._seconds(self._part_bytes * (self._workers + 1)))
+        with self._crew as crew:
+            if self._parts == 0:
+                self._stored = self._finish_small()
+                return
+            self._hand_over()
+            parts = sorted(crew.results(), key=lambda part: part.number)
+        self._connection.allow(self._seconds(self._size))
+        self._stored = self._finish_large(parts)
+        self._meter.tell()
+
+    def _finish_small(self) -> DataRef:
+        buffer = self._counted()
+        content = memoryview(buffer)[: self._filled]
+        digests = digests_of(content)
+
+        def place(key: str) -> None:
+            put_whole(self._connection, key, content, {}, self._meter.moved_and_told)
+
+        return self._placed(Expected(len(content), digests.sha256, digests.etag), place)
+
+    def _finish_large(self, parts: Sequence[Part]) -> DataRef:
+        sha256 = self._whole.hexdigest()
+
+        def place(key: str) -> None:
+            if self._upload:
+                self._upload.complete(parts, sha256)
+                self._upload = None
+            self._copy(parts, key, sha256)
+
+        stored = self._placed(expected_of(parts, sha256), place)
+        self._clear()
+        return stored
+
+    def _placed(self, expected: Expected, place: Callable[[str], None]) -> DataRef:
+        """Put it under the first name that is free, unless it is there."""
+        for file in file_names(self._name, expected.sha256):
+            key = self._prefix + file
+            found = holds(self._connection, key, expected)
+            if found is False:
+                continue
+            data = DataRef(
+                uri=f"{self._connection.place.address}/{key}",
+                sha256=expected.sha256,
+                rows=self._rows,
+                size_bytes=expected.size,
+            )
+            if Owners(self._connection, self._prefix).add(self._owner, file, data):
+                self._claimed = file
+            if found is None:
+                self._at_once(place, key)
+            return data
+        raise taken(self._name, expected.sha256, self._connection)
+
+    def _at_once(self, place: Callable[[str], None], key: str) -> None:
+        try:
+            place(key)
+        except Missing:  # somebody else has ended the upload that the copy goes to, or finished it
+            place(key)
+
+    def _copy(self, parts: Sequence[Part], key: str, sha256: str) -> None:
+        upload = begun(self._connection, key, {PART_BYTES: str(self._part_bytes)})
+        try:
+            copied = self._copied(upload, parts)
+        except Unsupported:
+            upload.abort()
+            source = {"Bucket": self._connection.place.bucket, "Key": self._key}
+            self._connection.ask("copy_object", Key=key, CopySource=source)
+            prove(self._connection, key, expected_of(parts, sha256))
+            return
+        upload.complete(copied, sha256)
+        for other in open_uploads(self._connection, key):
+            other.abort()
+
+    def _copied(self, upload: Upload, parts: Sequence[Part]) -> list[Part]:
+        def copy(part: Part) -> Part:
+            self._connection.check()
+            return upload.copy(part, self._key, (part.number - 1) * self._part_bytes)
+
+        with ThreadPoolExecutor(self._workers, thread_name_prefix="wxtuning-cos") as pool:
+            return list(pool.map(copy, parts))
+
+    def give_up(self) -> None:
+        """End it, and leave nothing behind."""
+        self._connection.stop()
+        self._crew.close()
+        self._connection.go_on()
+        self._connection.allow(SECONDS_TO_TIDY_UP)
+        self._clear()
+        with quietly():
+            if self._claimed:
+                for upload in [*open_uploads(self._connection, self._prefix + self._claimed)]:
+                    upload.abort()
+                Owners(self._connection, self._prefix).remove(self._owner, self._claimed)
+
+    def _clear(self) -> None:
+        """Remove what was sent to the owner's key."""
+        with quietly():
+            for upload in [*open_uploads(self._connection, self._key)]:
+                upload.abort()
+            self._connection.ask("delete_object", Key=self._key)
