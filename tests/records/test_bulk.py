@@ -22,7 +22,7 @@ from wxtuning.spec import NO_CLEANING, Cleaning, Mapping
 PIECES = [
     "", " ", "\t", "\u3000", "\x1c", "\u200b", "\u3164", "a", "good", "Good ", "bad", "long " * 30,
     "naïve", "nai\u0308ve", "donâ€™t", "größer", "“quoted”", "Привет", "漢字", "🛠️", '"', "\\", "\u2028", "\x7f",
-    "x@y.example", "+49 170 1234567", "10.0.0.1", "fe80::1", "12:30:45", "DE89370400440532013000",
+    "\u202e", "x@y.example", "+49 170 1234567", "10.0.0.1", "fe80::1", "12:30:45", "DE89370400440532013000",
 ]  # fmt: skip
 TEXTS = st.lists(st.sampled_from(PIECES), max_size=4).map("".join) | st.text(max_size=12)
 ROWS = st.lists(st.tuples(TEXTS | st.none(), TEXTS), min_size=1, max_size=40)

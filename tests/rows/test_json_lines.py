@@ -253,6 +253,24 @@ def test_l22_one_bad_row_among_10_000_is_named_by_its_line(judged):
     assert len(verdict["valid"]) == 9_999
 
 
+@pytest.mark.parametrize("cores", [1, 2])
+def test_rows_are_told_apart_and_compared_over_many_megabytes(tmp_path, monkeypatch, cores):
+    monkeypatch.setattr("os.sched_getaffinity", lambda process: range(cores), raising=False)
+    lines = [row(input=f"{number} {'word' * 2_000}", output="long") for number in range(1_000)]
+    lines[100] = lines[200] = row(input="a" * 1_060_000)
+    lines[101] = row(input="\\u0041")
+    lines[300] = lines[302] = lines[305] = row(input="a" * 7_000_000)
+    lines[800] = lines[999] = lines[2]
+    lines[801] = lines[900] = b'{"output": "b", "input": "%s"}' % (b"c" * 9_000)
+    lines[990] = b'{"input": "a"}'
+    file = tmp_path / "rows.jsonl"
+    file.write_bytes(b"\n".join(lines))
+    verdict = validate(file)
+    found = [(reject.line, reject.code) for reject in verdict.rejected]
+    assert found == [*((line, "record_too_long") for line in (101, 201, 301, 303, 306)), (991, "missing_field")]
+    assert verdict.warnings == {"duplicate_row": "rows that repeat an earlier one, input and output: 3"}
+
+
 def test_l22_1_000_bad_rows_make_a_short_message_with_a_count(tmp_path):
     file = tmp_path / "rows.jsonl"
     file.write_bytes(b"[]\n" * 900 + b"{}\n" * 100)

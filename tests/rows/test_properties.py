@@ -160,6 +160,7 @@ def assert_read_one_by_one(found: list[object], content: bytes) -> None:
 
 
 CHANGED = '{"input": "say \\"é\\"", "output": "ro\\nw"}'.encode()
+MOSTLY_BEYOND_ASCII = '{"input": "скажи \\"é\\"", "output": "ro\\nw"}'.encode()
 BYTES = [
     *(bytes([byte]) for byte in b'"\\{}[],: \t\r\0\x01\x1f\x7fanu9\xff'),
     b"",
@@ -170,11 +171,12 @@ BYTES = [
 
 @pytest.mark.parametrize("end", [b"\n", b"\r\n"])
 @pytest.mark.parametrize("labels", [None, ["ro\nw", "row"]])
-def test_no_single_change_of_a_line_is_judged_otherwise_among_ordinary_ones(tmp_path, end, labels):
-    places = range(len(CHANGED))
-    inserted = [CHANGED[:at] + byte + CHANGED[at:] for at in places for byte in BYTES]
-    replaced = [CHANGED[:at] + byte + CHANGED[at + 1 :] for at in places for byte in BYTES]
-    content = end.join(line for change in [GOOD, *inserted, *replaced] for line in (change, GOOD, GOOD)) + end
+@pytest.mark.parametrize(("line", "among"), [(CHANGED, GOOD), (MOSTLY_BEYOND_ASCII, MOSTLY_BEYOND_ASCII)])
+def test_no_single_change_of_a_line_is_judged_otherwise_among_ordinary_ones(tmp_path, end, labels, line, among):
+    places = range(len(line))
+    inserted = [line[:at] + byte + line[at:] for at in places for byte in BYTES]
+    replaced = [line[:at] + byte + line[at + 1 :] for at in places for byte in BYTES]
+    content = end.join(one for change in [GOOD, *inserted, *replaced] for one in (change, among, among)) + end
     file = tmp_path / "rows.jsonl"
     file.write_bytes(content)
     verdict = validate(file, labels=labels)

@@ -19,7 +19,9 @@ from wxtuning.records.mojibake import suspicious
 from wxtuning.records.reading import read_items, templates, told
 from wxtuning.records.record import Batch
 from wxtuning.records.report import Ledger
+from wxtuning.rows.ahead import ahead
 from wxtuning.rows.columnar import has_long_row, items_of
+from wxtuning.rows.policy import TURNING
 from wxtuning.spec import Cleaning
 from wxtuning.spec import Mapping as ColumnMapping
 
@@ -59,21 +61,6 @@ def is_plain(mapping: ColumnMapping) -> bool:
     return not mapping.messages and all(columns_of(name) == (name,) for name in templates(mapping))
 
 
-def _ahead(
-    coming: Iterator[pa.RecordBatch], names: Sequence[str], reader: ThreadPoolExecutor
-) -> Iterator[tuple[pa.RecordBatch, bool]]:
-    """The batches, each with whether it is plain; the next one is read while one is worked on."""
-
-    def read() -> tuple[pa.RecordBatch, bool] | None:
-        batch = next(coming, None)
-        return None if batch is None else (batch, _is_plain(batch, names))
-
-    promised = reader.submit(read)
-    while (found := promised.result()) is not None:
-        promised = reader.submit(read)
-        yield found
-
-
 @dataclass
 class Conversion:
     """The conversion of one data set; `number`, `input` and `output` are the columns of its frames."""
@@ -85,13 +72,9 @@ class Conversion:
     repeated: int = field(default=0, init=False)
 
     def of_tables(self, coming: Iterator[pa.RecordBatch], file: SupportsWrite[bytes]) -> int:
-        """Map, clean and check the rows of record batches, and write the good ones; returns how many that are.
-
-        Reading has a thread of its own: pyarrow and polars hold no lock of Python's meanwhile.
-        """
-        with ThreadPoolExecutor(1) as reader:
-            read = _ahead(coming, templates(self.mapping), reader)
-            return self._write((self._cleaned_table(batch, is_plain=is_plain) for batch, is_plain in read), file)
+        """Map, clean and check the rows of record batches, and write the good ones; returns how many that are."""
+        read = ahead((batch, _is_plain(batch, templates(self.mapping))) for batch in coming)
+        return self._write((self._cleaned_table(batch, is_plain=is_plain) for batch, is_plain in read), file)
 
     def of_batches(self, coming: Iterator[Batch], file: SupportsWrite[bytes]) -> int:
         """The same for rows that are mapped already."""
@@ -175,19 +158,28 @@ class Conversion:
     def _cleaned_columns(self, frame: pl.DataFrame) -> pl.DataFrame:
         import polars as pl
 
-        if self.cleaning.strip:
-            stripped = frame.with_columns(pl.col("input", "output").str.strip_chars(WHITE))
-            texts = pl.col("input", "output").str.len_bytes()
-            changed = (frame.select(texts) != stripped.select(texts)).select(pl.any_horizontal(pl.all())).to_series()
-            self.ledger.change("surrounding white space stripped", frame["number"].filter(changed).to_list())
-            frame = stripped
+        if self.cleaning.strip and frame["edge"].any():
+            frame = self._stripped(frame)
         least, most = self.cleaning.min_characters, self.cleaning.max_characters
         if least:
             frame = self._kept("input too short", frame, pl.col("input").str.len_chars() >= least)
         if most is not None:
-            frame = self._kept("input too long", frame, pl.col("input").str.len_chars() <= most)
-            frame = self._kept("output too long", frame, pl.col("output").str.len_chars() <= most)
+            frame = self._kept("input too long", frame, _is_no_longer("input", most))
+            frame = self._kept("output too long", frame, _is_no_longer("output", most))
         return frame
+
+    def _stripped(self, frame: pl.DataFrame) -> pl.DataFrame:
+        import polars as pl
+
+        texts = pl.col("input", "output")
+        before = frame.filter("edge")
+        after = before.with_columns(texts.str.strip_chars(WHITE))
+        is_changed = (before.select(texts.str.len_bytes()) != after.select(texts.str.len_bytes())).select(
+            pl.any_horizontal(pl.all())
+        )
+        self.ledger.change("surrounding white space stripped", after["number"].filter(is_changed.to_series()).to_list())
+        places = frame["edge"].arg_true()
+        return frame.with_columns(frame[name].scatter(places, after[name]) for name in ("input", "output"))
 
     def _kept(self, step: str, frame: pl.DataFrame, wanted: pl.Expr) -> pl.DataFrame:
         good = frame.select(wanted).to_series()
@@ -204,19 +196,21 @@ def _plain(frame: pl.DataFrame, cleaning: Cleaning, labels: Sequence[str]) -> pl
     import polars as pl
 
     texts = pl.col("input", "output")
-    # Composing and looking for mojibake take far longer than all else, so only what is not ASCII is asked.
-    is_ascii = (texts.str.len_bytes() == texts.str.len_chars()).name.suffix(" is ascii")
     begins = pl.all_horizontal(texts.str.contains(f"^[{re.escape(WHITE)}]*{SEEN}"))
-    checks = frame.select(is_ascii, begins=begins, known=_known(cleaning, labels))
-    plain = checks["begins"] & checks["known"]
-    if not (cleaning.fix_mojibake or cleaning.normalize):
-        return plain
+    is_foreign = (texts.str.len_bytes() != texts.str.len_chars()).name.suffix(" is foreign")
+    checks = frame.select(is_foreign, known=_known(cleaning, labels))
+    plain = _where(frame["edge"], checks["known"], frame, begins)
+    # What is not ASCII takes far longer to look at than all else.
     for name in ("input", "output"):
-        foreign = ~checks[f"{name} is ascii"]
-        if foreign.any():
-            harmless = frame[name].filter(foreign).to_frame().select(_harmless(name)).to_series()
-            plain = plain.scatter(foreign.arg_true(), harmless & plain.filter(foreign))
+        plain = _where(checks[f"{name} is foreign"], plain, frame, _harmless(name, cleaning))
     return plain
+
+
+def _where(asked: pl.Series, plain: pl.Series, frame: pl.DataFrame, check: pl.Expr) -> pl.Series:
+    """Which rows are plain, where it is asked only those for which the check holds."""
+    if not asked.any():
+        return plain
+    return plain.scatter(asked.arg_true(), frame.filter(asked).select(check).to_series() & plain.filter(asked))
 
 
 def _known(cleaning: Cleaning, labels: Sequence[str]) -> pl.Expr:
@@ -226,11 +220,21 @@ def _known(cleaning: Cleaning, labels: Sequence[str]) -> pl.Expr:
     return text.is_in(list(labels)) if labels else pl.lit(True)
 
 
-def _harmless(name: str) -> pl.Expr:
+def _harmless(name: str, cleaning: Cleaning) -> pl.Expr:
     import polars as pl
 
     text = pl.col(name)
-    return ~text.str.contains(suspicious()) & (text == text.str.normalize("NFC"))
+    harmless = ~text.str.contains(TURNING.pattern)
+    if cleaning.fix_mojibake or cleaning.normalize:
+        harmless &= ~text.str.contains(suspicious()) & (text == text.str.normalize("NFC"))
+    return harmless
+
+
+def _is_no_longer(name: str, most: int) -> pl.Expr:
+    import polars as pl
+
+    # Nothing has more characters than bytes, and these need not be counted.
+    return (pl.col(name).str.len_bytes() <= most) | (pl.col(name).str.len_chars() <= most)
 
 
 def _is_plain(batch: pa.RecordBatch, names: Sequence[str]) -> bool:
@@ -243,9 +247,8 @@ def _is_plain(batch: pa.RecordBatch, names: Sequence[str]) -> bool:
 
 
 def _has_nul(column: pa.Array) -> bool:
-    import polars as pl
-
-    return bool(pl.Series(column).str.contains("\0", literal=True).any())
+    characters, _ = _characters(column)
+    return bool(len(characters)) and not characters.min()
 
 
 def _characters(column: pa.Array) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
@@ -259,6 +262,20 @@ def _characters(column: pa.Array) -> tuple[NDArray[np.uint8], NDArray[np.int64]]
     if data is None:
         return np.empty(0, np.uint8), ends[1:]
     return np.frombuffer(data, np.uint8)[ends[0] : ends[-1]], ends[1:] - ends[0]
+
+
+def _edges(column: pa.Array) -> NDArray[np.bool_]:
+    """Which texts may begin or end with white space, or with nothing that is seen; all others do so with ASCII."""
+    import numpy as np
+
+    characters, ends = _characters(column)
+    if not len(characters):
+        return np.ones(len(ends), np.bool_)
+    begins = np.concatenate(([0], ends[:-1]))
+    first, last = characters[np.minimum(begins, len(characters) - 1)], characters[ends - 1]
+    is_seen = (first - np.uint8(0x21) < 0x7F - 0x21) & (last - np.uint8(0x21) < 0x7F - 0x21)
+    edges: NDArray[np.bool_] = ~is_seen | (begins == ends)
+    return edges
 
 
 def _suspects(column: pa.Array) -> NDArray[np.bool_]:
@@ -283,6 +300,7 @@ def _numbered(batch: pa.RecordBatch, names: Sequence[str], numbers: range, *, pe
             "number": pl.int_range(numbers.start, numbers.stop, eager=True),
             "input": pl.from_arrow(texts[0]),
             "output": pl.from_arrow(texts[1]),
+            "edge": _edges(texts[0]) | _edges(texts[1]),
             "suspect": suspect,
         }
     )
@@ -297,4 +315,4 @@ def _frame(batch: Batch) -> pl.DataFrame:
 
     schema = {"number": pl.Int64, "input": pl.String, "output": pl.String}
     frame = pl.DataFrame([batch.numbers, batch.inputs, batch.outputs], schema=schema)
-    return frame.with_columns(suspect=pl.lit(True))
+    return frame.with_columns(edge=pl.lit(True), suspect=pl.lit(True))

@@ -15,6 +15,8 @@ from wxtuning.records.digests import SeenDigests
 from wxtuning.records.reading import Item, batches, columns_read, table_batches
 from wxtuning.records.record import Batch
 from wxtuning.records.report import DataReport, Ledger
+from wxtuning.records.writing import Pieces
+from wxtuning.rows.ahead import ahead
 from wxtuning.rows.files import DataFiles
 from wxtuning.rows.tables import tables
 from wxtuning.spec import Cleaning
@@ -64,7 +66,7 @@ def convert_file(
     """
     _check(cleaning)
     with replacing(to) as file:
-        return convert_into(reader, mapping, cleaning, file, labels)
+        return convert_into(reader, mapping, cleaning, Pieces(file), labels)
 
 
 def convert_into(
@@ -130,7 +132,7 @@ def _convert_rows(
 
 def _batches(reader: Reader, mapping: ColumnMapping, ledger: Ledger) -> Iterator[Batch]:
     if coming := _tables(reader, mapping, rows=TABLE_ROWS):
-        return table_batches(coming, mapping, ledger)
+        return table_batches(ahead(coming), mapping, ledger)
     rows = reader.rows(columns_read(mapping)) if isinstance(reader, DataFiles) else reader.rows()
     return batches(rows, mapping, ledger, times=TOGETHER)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from wxtuning.rows.jsontext import TOO_LONG, TRUNCATED, record_of
 from wxtuning.rows.lines import Block, TextBlocks
@@ -24,7 +24,7 @@ def rows(blocks: TextBlocks, name: str) -> Iterator[Item]:
         yield from reader.of(block) or exact_rows(block)
 
 
-def laid_out(blocks: TextBlocks, name: str) -> Iterator[Block]:
+def laid_out(blocks: Iterable[Block], name: str) -> Iterator[Block]:
     """The blocks, if the first lines are not those of JSON that is laid out in another way."""
     is_first = True
     for block in blocks:

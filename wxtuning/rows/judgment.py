@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from wxtuning.rows import jsonl
-from wxtuning.rows.arrays import Hashes
+from wxtuning.rows.ahead import ahead, has_second_core
+from wxtuning.rows.arrays import Places
 from wxtuning.rows.files import DataFiles, Part
 from wxtuning.rows.lines import Block
+from wxtuning.rows.marks import marked
 from wxtuning.rows.policy import fault_of
-from wxtuning.rows.repeats import sketches, stand_in
+from wxtuning.rows.repeats import Suspects
+from wxtuning.rows.screen import Screen
 from wxtuning.rows.sieve import Sieve, Sifted
 from wxtuning.rows.tally import Tally
 from wxtuning.rows.verdict import Bad, Item, Reject, WarningCode
@@ -34,6 +38,7 @@ class Judgment:
         self._files = files
         self._texts = (input, output)
         self._labels = labels or ()
+        self._good: list[tuple[Screen, NDArray[np.int32]] | None] = []
         self._tally = Tally(input, output, counts_labels=labels is not None)
 
     def read(self) -> None:
@@ -59,11 +64,11 @@ class Judgment:
     def _sifted(self, part: Part) -> Iterator[tuple[Block, Sifted | None]]:
         (input,), (output,) = self._texts
         sieve = Sieve(input, output, self._labels)
-        assert part.blocks is not None
-        for block in jsonl.laid_out(part.blocks, part.name):
-            yield block, sieve.sift(block)
+        for block, marks in marked(_blocks(part)):
+            yield block, sieve.sift(block, marks)
 
     def _judge_block(self, block: Block, sifted: Sifted | None, part: Part) -> None:
+        self._good.append((sifted.screen, sifted.begins().astype(np.int32)) if sifted else None)
         if sifted is None:
             for item in jsonl.exact_rows(block):
                 self._judge(item, part)
@@ -89,18 +94,28 @@ class Judgment:
         fault = fault_of(row, self._texts, labels=self._labels, label=self._texts[1][0])
         return Bad(fault, getattr(row, "line", None)) if fault else None
 
-    def _read_again(self, suspects: Hashes) -> None:
+    def _read_again(self, suspects: Suspects) -> None:
+        good, sketches = iter(self._good), iter(self._tally.repeats.ordinary)
         for part in self._files.parts():
             if self._is_sifted(part):
-                for _, sifted in self._sifted(part):
-                    if sifted:
-                        self._compare(sifted, suspects)
+                for block, known in zip(ahead(_blocks(part)), good, strict=False):
+                    if known:
+                        self._compare(block, *known, suspects.places_in(next(sketches)))
 
-    def _compare(self, sifted: Sifted, suspects: Hashes) -> None:
-        is_suspect = stand_in(suspects, sketches(sifted.lines.array, *sifted.input))
-        if is_suspect.any():
-            some = sifted.only(is_suspect)
-            self._tally.repeats.add_again(some.inputs(), some.outputs())
+    def _compare(self, block: Block, screen: Screen, begins: NDArray[np.int32], rows: Places) -> None:
+        """Add to the repeats those rows of a block's good ones that are suspected."""
+        if not len(rows):
+            return
+        (input,), (output,) = self._texts
+        end, text = block.closed(), block.buffer
+        lines = [bytes(text[begin : text.find(b"\n", begin, end)]) for begin in begins[rows].tolist()]
+        found = Sieve(input, output, self._labels).again(lines, screen)
+        self._tally.repeats.add_again(found.inputs(), found.outputs())
+
+
+def _blocks(part: Part) -> Iterator[Block]:
+    assert part.blocks is not None
+    return jsonl.laid_out(part.blocks.large() if has_second_core() else part.blocks, part.name)
 
 
 def _others(block: Block, sifted: Sifted) -> Iterator[tuple[int, bytes, int, bool]]:
@@ -113,8 +128,8 @@ def _others(block: Block, sifted: Sifted) -> Iterator[tuple[int, bytes, int, boo
     if not len(indices):
         return
     before = np.cumsum(lines.is_ordinary)[indices]
+    is_cut_off = block.is_last and block.ends_open
     for index, passed in zip(indices.tolist(), before.tolist(), strict=True):
         text = lines.array[lines.begins[index] : lines.ends[index]].tobytes().removesuffix(b"\n")
         if text.strip(jsonl.BLANK):
-            ends_open = block.is_last and block.buffer[block.size - 1] != ord("\n")
-            yield passed, text, block.line + index, ends_open and index == len(lines.ends) - 1
+            yield passed, text, block.line + index, is_cut_off and index == len(lines.ends) - 1

@@ -12,8 +12,15 @@ from wxtuning.rows.verdict import FileError
 BLOCK_BYTES = 512 * 1024
 """So much is read at once; what is read and made of it fits into a core's own cache."""
 
+LARGE_BLOCK_BYTES = 4 * 1024 * 1024
+"""The same where two threads share the work: to hand over a block costs more than a miss of the cache."""
+
 BOM = b"\xef\xbb\xbf"
 _LONGEST_END = b"\r\n"
+
+_LONGEST_REST = MOST_BYTES + len(_LONGEST_END)
+ROOM_BYTES = 16
+"""Behind the lines of every block are so many bytes more, which mean nothing."""
 
 
 class Stream(Protocol):
@@ -23,12 +30,13 @@ class Stream(Protocol):
 
 
 class Block:
-    """Whole lines, each with its line end but for the last of a file; to be used before the next block is asked for.
+    """Whole lines, each with its line end but for the last of a file.
+
+    To be used before the block after the next is asked for.
 
     Args:
-        buffer: Holds the lines at its beginning; the next block will overwrite it.
+        buffer: Holds the lines at its beginning; the block after the next will overwrite it.
         size: Bytes of the lines.
-        line: The physical number of the first.
         end: What ends a line.
         is_last: Whether the file ends here.
         is_cut: Whether this is the beginning of one line that is longer than any record.
@@ -37,16 +45,16 @@ class Block:
     __slots__ = ("_count", "_data", "buffer", "end", "is_cut", "is_last", "line", "size")
 
     def __init__(
-        self, buffer: bytearray, size: int, line: int, end: bytes, *, is_last: bool = False, is_cut: bool = False
+        self, buffer: bytearray, size: int, end: bytes, *, is_last: bool = False, is_cut: bool = False
     ) -> None:
         self.buffer = buffer
         self.size = size
-        self.line = line
         self.end = end
         self.is_last = is_last
         self.is_cut = is_cut
+        self.line = 1
         self._data: bytes | None = None
-        self._count: int | None = None
+        self._count: int | None = 1 if is_cut else None
 
     @property
     def data(self) -> bytes:
@@ -57,7 +65,7 @@ class Block:
 
     @property
     def count(self) -> int:
-        """How many line ends it has; counted unless somebody has done so and said it."""
+        """How many lines end with it; counted unless somebody has done so and said it."""
         if self._count is None:
             self._count = self.data.count(self.end)
         return self._count
@@ -65,6 +73,18 @@ class Block:
     @count.setter
     def count(self, count: int) -> None:
         self._count = count
+
+    @property
+    def ends_open(self) -> bool:
+        """Whether the last line lacks its end."""
+        return not self.buffer.endswith(self.end, 0, self.size)
+
+    def closed(self) -> int:
+        """How many bytes the lines have with the last one's end, which is written behind it if it lacks one."""
+        if not self.ends_open:
+            return self.size
+        self.buffer[self.size : self.size + len(self.end)] = self.end
+        return self.size + len(self.end)
 
     def lines(self) -> Iterator[tuple[int, bytes, bool]]:
         """Number and text of each line, without its line end, and whether the file ends right behind it."""
@@ -89,11 +109,11 @@ class TextBlocks:
 
     def __init__(self, stream: Stream, name: str) -> None:
         self._stream = stream
-        # One buffer for all: to ask the system for fresh memory takes longer than to read into it.
-        self._buffer = bytearray(MOST_BYTES + len(_LONGEST_END) + BLOCK_BYTES)
-        self._view = memoryview(self._buffer)
+        self._is_at_end = False
+        # Two buffers for all: to ask the system for fresh memory takes longer than to read into it.
+        self._buffer, self._other = _buffers(BLOCK_BYTES)
+        self._most = BLOCK_BYTES
         self._filled = self._read_to(0)
-        self._is_at_end = self._filled < BLOCK_BYTES
         head = self.head
         _refuse_wide(head[:4], name)
         self.has_bom = head.startswith(BOM)
@@ -104,13 +124,15 @@ class TextBlocks:
     @property
     def head(self) -> bytes:
         """The beginning of the text, before it is read."""
-        return bytes(self._view[: self._filled])
+        return bytes(memoryview(self._buffer)[: self._filled])
 
     def _read_to(self, start: int) -> int:
         """Fill the buffer from `start` on; where the text ends in it."""
-        end, most = start, start + BLOCK_BYTES
-        while end < most and (count := self._read_into(self._view[end:most])):
+        end, most = start, min(start, _LONGEST_REST) + self._most
+        view = memoryview(self._buffer)
+        while end < most and (count := self._read_into(view[end:most])):
             end += count
+        self._is_at_end = end < most
         return end
 
     def _read_into(self, view: memoryview) -> int:
@@ -121,7 +143,9 @@ class TextBlocks:
         return len(part)
 
     def _moved_to_front(self, start: int, end: int) -> int:
-        self._view[: end - start] = bytes(self._view[start:end])
+        """Go on with the other buffer, which begins with what is between two places of this one; how much that is."""
+        self._other[: end - start] = memoryview(self._buffer)[start:end]
+        self._buffer, self._other = self._other, self._buffer
         return end - start
 
     def chunks(self) -> Iterator[bytes]:
@@ -132,30 +156,44 @@ class TextBlocks:
 
     def __iter__(self) -> Iterator[Block]:
         line = 1
-        rest = 0
-        while self._filled:
-            whole = self._filled if self._is_at_end else self._buffer.rfind(self.end, rest, self._filled) + 1
-            if whole:
-                yield (block := Block(self._buffer, whole, line, self.end, is_last=self._is_at_end))
-                line += block.count
-            rest = self._moved_to_front(whole, self._filled)
-            if rest > MOST_BYTES + len(_LONGEST_END) - 1:
-                yield Block(self._buffer, rest, line, self.end, is_cut=True)
-                rest = self._skipped_to_the_next_line()
-                line += 1
-            self._refill(rest)
+        for block in self._blocks():
+            block.line = line
+            yield block
+            line += block.count
 
-    def _refill(self, rest: int) -> None:
-        self._filled = rest if self._is_at_end else self._read_to(rest)
-        self._is_at_end = self._is_at_end or self._filled < rest + BLOCK_BYTES
+    def large(self) -> Iterator[Block]:
+        """The blocks in larger pieces; their lines have no numbers yet."""
+        if not self._is_at_end:
+            self._most = LARGE_BLOCK_BYTES
+            small, (self._buffer, self._other) = self._buffer, _buffers(self._most)
+            self._buffer[: self._filled] = memoryview(small)[: self._filled]
+        return self._blocks()
+
+    def _blocks(self) -> Iterator[Block]:
+        searched = 0
+        while self._filled:
+            whole = self._filled if self._is_at_end else self._buffer.rfind(self.end, searched, self._filled) + 1
+            rest = self._filled
+            if whole:
+                yield Block(self._buffer, whole, self.end, is_last=self._is_at_end)
+                rest = self._moved_to_front(whole, self._filled)
+            searched = rest
+            if rest >= _LONGEST_REST:
+                yield Block(self._buffer, rest, self.end, is_cut=True)
+                searched, rest = 0, self._skipped_to_the_next_line()
+            self._filled = rest if self._is_at_end else self._read_to(rest)
 
     def _skipped_to_the_next_line(self) -> int:
         """Read on to the end of the line; how much of the next line is in the buffer then."""
-        while (filled := self._read_to(0)) and self.end not in self._view[:filled].tobytes():
-            self._is_at_end = filled < BLOCK_BYTES
+        while (filled := self._read_to(0)) and self._buffer.find(self.end, 0, filled) < 0:
+            pass
         start = self._buffer.find(self.end, 0, filled) + 1 if filled else 0
-        self._is_at_end = filled < BLOCK_BYTES
         return self._moved_to_front(start, filled)
+
+
+def _buffers(most: int) -> tuple[bytearray, bytearray]:
+    size = _LONGEST_REST + most + len(_LONGEST_END) + ROOM_BYTES
+    return bytearray(size), bytearray(size)
 
 
 def _refuse_wide(head: bytes, name: str) -> None:

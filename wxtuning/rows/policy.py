@@ -5,6 +5,7 @@ A function here returns the first fault that it finds, or None. Who knows the ro
 
 from __future__ import annotations
 
+import re
 import reprlib
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,6 +19,9 @@ LONGEST_QUOTE = 40
 
 MOST_NAMES = 8
 """Names of fields or labels that a message lists."""
+
+TURNING = re.compile("[\u202a-\u202e\u2066-\u2069]")
+"""Characters that change the direction in which text is shown."""
 
 
 def check(

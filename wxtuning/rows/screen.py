@@ -15,26 +15,22 @@ from numpy.typing import NDArray
 
 from wxtuning.rows.arrays import Bytes, Flags, Places
 from wxtuning.rows.jsontext import MOST_BYTES, record_of
-from wxtuning.rows.lines import BLOCK_BYTES, Block
+from wxtuning.rows.lines import ROOM_BYTES, Block
+from wxtuning.rows.marks import LINE_FEED, Marks
 
-QUOTE, BACKSLASH, LINE_FEED, FIRST_BEYOND_ASCII = 0x22, 0x5C, 0x0A, 0x80
 QUOTES_A_FIELD = 4
 MOST_FIELDS = 16
 
-FIRST_PRINTED = 0x20
+SPACE = FIRST_PRINTED = 0x20
 
-TURNING = re.compile("[\u202a-\u202e\u2066-\u2069]")
-"""Characters that change the direction in which text is shown."""
+TURNING_BYTES = re.compile(b"\xe2(?:\x80[\xaa-\xae]|\x81[\xa6-\xa9])")
+"""Characters that change the direction in which text is shown, in UTF-8; see `policy.TURNING`."""
 
 MOST_TRIES = 20
 """Lines in which a shape is looked for."""
 
 LEAST_SHARE = 0.5
 """If fewer lines of a block than this are ordinary, the next block's shape is learnt anew."""
-
-_IS_SIMPLE = np.zeros(256, np.bool_)
-_IS_SIMPLE[np.frombuffer(b'"nrtbf', np.uint8)] = True
-"""What follows the backslash in escapes that all writers of JSON write alike: equal texts are equal bytes."""
 
 
 @dataclass(frozen=True)
@@ -101,44 +97,21 @@ class Screen:
         self.shape = shape
         self._quotes = QUOTES_A_FIELD * len(shape.keys)
         self._marks = self._quotes + len(b"\r\n" if shape.around[-1].endswith(b"\r\n") else b"\n")
-        # To ask the system for fresh memory takes longer than to compare two bytes.
-        self._bytes = np.empty(MOST_BYTES + BLOCK_BYTES + 16, np.uint8)
 
-    def of(self, block: Block) -> Screened:
-        """Screen a block whose lines end with line feeds; the last one may lack its end."""
-        data, size = block.buffer, block.size
-        if data[size - 1] != LINE_FEED:
-            data = bytearray(block.data + b"\n")
-            size = len(data)
-        array = np.frombuffer(data, np.uint8, size)
-        marks, beyond = self._marked(array)
-        odd = np.empty(0, np.int64)
-        if data.find(b"\\", 0, size) >= 0:
-            marks, odd = _unescaped(array, marks, self.places_of(array, BACKSLASH))
-        found = self._all_alike(array, marks) or self._line_by_line(array, marks)
-        block.count = len(found.begins)
-        if len(beyond):
-            found = found.without(_odd_beyond_ascii(found, beyond))
-        return found.without(odd).only(found.ends[found.is_ordinary] - found.begins[found.is_ordinary] <= MOST_BYTES)
+    def of(self, marks: Marks) -> Screened:
+        """Screen a block by its marks."""
+        found = self._all_alike(marks) or self._line_by_line(marks)
+        if not _is_calm(_beyond_ascii(marks)):
+            found = found.without(_odd_beyond_ascii(found, marks.beyond))
+        found = found.without(marks.odd)
+        return found.without(found.begins[found.ends - found.begins > MOST_BYTES])
 
-    def _marked(self, array: Bytes) -> tuple[Places, Places]:
-        """The places of quotes and control characters, line ends among them, and those of bytes beyond ASCII."""
-        # With that bit turned, the quote follows right behind the control characters; as signed numbers, the bytes
-        # beyond ASCII are below all: one comparison finds them all.
-        turned = np.bitwise_xor(array, 2, out=self._bytes[: len(array)])
-        found = np.flatnonzero(np.less_equal(turned.view(np.int8), QUOTE ^ 2, out=turned.view(np.bool_)))
-        is_beyond = array[found] >= FIRST_BEYOND_ASCII
-        return (found[~is_beyond], found[is_beyond]) if is_beyond.any() else (found, found[:0])
-
-    def places_of(self, array: Bytes, byte: int) -> Places:
-        """Where a byte stands."""
-        return np.flatnonzero(np.equal(array, byte, out=self._bytes[: len(array)].view(np.bool_)))
-
-    def _all_alike(self, array: Bytes, marks: Places) -> Screened | None:
+    def _all_alike(self, marks: Marks) -> Screened | None:
         """The lines, if every one has the shape."""
-        if not len(marks) or len(marks) % self._marks:
+        array, places = marks.array, marks.places
+        if not len(places) or len(places) % self._marks:
             return None
-        rows = marks.reshape(-1, self._marks)
+        rows = places.reshape(-1, self._marks)
         ends = rows[:, -1] + 1
         begins = np.concatenate((np.zeros(1, np.int64), ends[:-1]))
         quotes = rows[:, : self._quotes]
@@ -146,12 +119,13 @@ class Screen:
             return None
         return Screened(array, begins, ends, np.ones(len(rows), np.bool_), quotes)
 
-    def _line_by_line(self, array: Bytes, marks: Places) -> Screened:
-        ends = marks[array[marks] == LINE_FEED] + 1
+    def _line_by_line(self, marks: Marks) -> Screened:
+        array, places = marks.array, marks.places
+        ends = places[array[places] == LINE_FEED] + 1
         begins = np.concatenate((np.zeros(1, np.int64), ends[:-1]))
-        counts = np.diff(np.searchsorted(marks, np.append(begins, len(array))))
+        counts = np.diff(np.searchsorted(places, np.append(begins, ends[-1])))
         is_ordinary = counts == self._marks
-        quotes = marks[np.repeat(is_ordinary, counts)].reshape(-1, self._marks)[:, : self._quotes]
+        quotes = places[np.repeat(is_ordinary, counts)].reshape(-1, self._marks)[:, : self._quotes]
         fits = self._has_shape(array, begins[is_ordinary], ends[is_ordinary], quotes)
         is_ordinary[is_ordinary] = fits
         return Screened(array, begins, ends, is_ordinary, quotes[fits])
@@ -183,26 +157,31 @@ def _stands_at(array: Bytes, places: Places, sign: bytes) -> Flags:
     return is_there & (places <= last)
 
 
-def _odd_beyond_ascii(found: Screened, beyond: Places) -> Places:
+def _beyond_ascii(marks: Marks) -> memoryview:
+    """The characters beyond ASCII, with a space wherever there are others between them; all text if they are many."""
+    places = marks.beyond
+    if places is None:
+        return marks.array[:-ROOM_BYTES].data
+    if not len(places):
+        return memoryview(b"")
+    steps = np.minimum(np.diff(places, prepend=places[0]), 2)
+    gathered = np.full(int(steps.sum()) + 1, SPACE, np.uint8)
+    gathered[np.cumsum(steps)] = marks.array[places]
+    return gathered.data
+
+
+def _odd_beyond_ascii(found: Screened, beyond: Places | None) -> Places:
     """The beginnings of lines that are no UTF-8, or hold a character that changes the direction of text."""
-    lines = np.flatnonzero(np.bincount(np.searchsorted(found.ends, beyond, "right")))
+    lines = slice(None) if beyond is None else np.flatnonzero(np.bincount(np.searchsorted(found.ends, beyond, "right")))
     places = zip(found.begins[lines].tolist(), found.ends[lines].tolist(), strict=True)
     odd = [begin for begin, end in places if not _is_calm(found.array.data[begin:end])]
     return np.array(odd, np.int64)
 
 
-def _is_calm(line: memoryview) -> bool:
+def _is_calm(text: memoryview) -> bool:
+    """Whether this is UTF-8 in which no character changes the direction of text."""
     try:
-        text = str(line, "utf-8")
+        str(text, "utf-8")
     except UnicodeDecodeError:
         return False
-    # What is printable turns nothing, and is found out ten times as fast.
-    return text.rstrip().isprintable() or not TURNING.search(text)
-
-
-def _unescaped(array: Bytes, marks: Places, backslashes: Places) -> tuple[Places, Places]:
-    """The marks that no backslash precedes, and the places of backslashes that need a second look."""
-    escaped = array[np.minimum(backslashes + 1, len(array) - 1)]
-    kept = np.ones(len(marks), np.bool_)
-    kept[np.searchsorted(marks, backslashes[escaped == QUOTE] + 1)] = False
-    return marks[kept], backslashes[~_IS_SIMPLE[escaped]]
+    return not TURNING_BYTES.search(text)

@@ -7,14 +7,15 @@ known. Everything else is for those who judge line by line.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from wxtuning.rows.arrays import Bytes, Flags, Places
-from wxtuning.rows.lines import Block
+from wxtuning.rows.lines import ROOM_BYTES, Block
+from wxtuning.rows.marks import BACKSLASH, FIRST_BEYOND_ASCII, Marker, Marks
 from wxtuning.rows.repeats import as_written, slices
-from wxtuning.rows.screen import BACKSLASH, FIRST_BEYOND_ASCII, Screen, Screened, learnt
+from wxtuning.rows.screen import Screen, Screened, learnt
 
 
 def _flags(*ranges: tuple[int, int]) -> Flags:
@@ -33,17 +34,17 @@ _SEEN_FIRST = _ASCII | _TWO | _THREE
 
 @dataclass(frozen=True)
 class Sifted:
-    """The lines of a block, and the texts of those that are surely good."""
+    """The lines of a block, the texts of those that are surely good, and the screen that these have passed."""
 
+    screen: Screen
     lines: Screened
     input: tuple[Places, Places]
     output: tuple[Places, Places]
     has_extra_fields: bool
 
-    def only(self, kept: Flags) -> Sifted:
-        """The same, but only those of the good texts that are flagged."""
-        (begin, end), (first, last) = self.input, self.output
-        return replace(self, input=(begin[kept], end[kept]), output=(first[kept], last[kept]))
+    def begins(self) -> Places:
+        """Where the lines begin that are surely good."""
+        return self.lines.begins[self.lines.is_ordinary]
 
     def inputs(self) -> list[bytes]:
         return slices(self.lines.array, *self.input)
@@ -65,14 +66,21 @@ class Sieve:
         self._labels = frozenset(as_written([label]) for label in labels)
         self._screen: Screen | None = None
 
-    def sift(self, block: Block) -> Sifted | None:
+    def sift(self, block: Block, marks: Marks | None) -> Sifted | None:
         """Sift a block; None if its lines have no shape in common, so that all are to be judged one by one."""
         screen = self._screen or learnt(block, self._columns)
-        if block.is_cut or screen is None:
+        if marks is None or screen is None:
             return None
-        lines = screen.of(block)
+        lines = screen.of(marks)
         self._screen = screen if lines.are_mostly_ordinary else None
         return self._sifted(screen, lines)
+
+    def again(self, lines: Sequence[bytes], screen: Screen) -> Sifted:
+        """Sift lines once more that have passed a screen."""
+        text = b"".join(line + b"\n" for line in lines)
+        marks = Marker().marks(Block(bytearray(text + bytes(ROOM_BYTES)), len(text), b"\n"))
+        assert marks is not None
+        return self._sifted(screen, screen.of(marks))
 
     def _sifted(self, screen: Screen, lines: Screened) -> Sifted:
         keys = screen.shape.keys
@@ -85,7 +93,7 @@ class Sieve:
             is_good &= np.fromiter(map(self._labels.__contains__, outputs), np.bool_, len(outputs))
         lines = lines.only(is_good)
         texts = [lines.value(field) for field in fields]
-        return Sifted(lines, texts[0], texts[1], has_extra_fields=not {*keys} <= {*self._columns})
+        return Sifted(screen, lines, texts[0], texts[1], has_extra_fields=not {*keys} <= {*self._columns})
 
 
 def _is_plain(array: Bytes, begins: Places, ends: Places) -> Flags:

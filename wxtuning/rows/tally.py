@@ -6,8 +6,8 @@ import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+from wxtuning.rows.policy import TURNING
 from wxtuning.rows.repeats import Repeats
-from wxtuning.rows.screen import TURNING
 from wxtuning.rows.sieve import Sifted
 from wxtuning.rows.verdict import WarningCode
 
