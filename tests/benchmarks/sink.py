@@ -99,6 +99,8 @@ class Handler(socketserver.StreamRequestHandler):
 
 def answered(request: Request, kept: Kept) -> Answer:
     ways = {"POST": _posted, "PUT": _put, "HEAD": _head, "GET": _listed, "DELETE": _deleted}
+    if request.query.get("uploadId") not in {None, *kept.uploads}:
+        return 404, {}, f"{XML}<Error><Code>NoSuchUpload</Code><Message>no such upload</Message></Error>"
     return ways[request.method](request, kept)
 
 

@@ -75,7 +75,7 @@ class COS:
     credentials: Callable[[], Mapping[str, str]] | None = field(default=None, repr=False)
     region: str | None = None
     ca: str | Path | None = None
-    part_bytes: int = 16 * MIB
+    part_bytes: int = 12 * MIB
     workers: int = 2
     timeout: float | None = None
     allow_http: bool = False
@@ -97,7 +97,7 @@ class COS:
         credentials: Callable[[], Mapping[str, str]] | None = None,
         region: str | None = None,
         ca: str | Path | None = None,
-        part_bytes: int = 16 * MIB,
+        part_bytes: int = 12 * MIB,
         workers: int = 2,
         timeout: float | None = None,
         allow_http: bool = False,
