@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -16,6 +16,7 @@ from wxtuning.adapters.local import Local
 from wxtuning.errors import DataError, WxTuningError
 from wxtuning.events import Event, StepFinished
 from wxtuning.experiment import TuningExperiment
+from wxtuning.folder import home_folder
 from wxtuning.job import TuningRun, attach, foreign_runs, runs
 from wxtuning.progress import ProgressBar, is_watched
 from wxtuning.runner import Listener, ignore
@@ -214,6 +215,53 @@ def validate(
         raise typer.Exit(2) from None
     typer.echo(verdict.to_json() if as_json else str(verdict))
     raise typer.Exit(2 if verdict.file_error else 1 if verdict.rejected else 0)
+
+
+class PlatformName(StrEnum):
+    CPD = "cpd"
+    CLOUD = "cloud"
+
+
+@app.command()
+def serve(
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="The port; 0 takes a free one.")] = 0,
+    home: Annotated[Path | None, typer.Option(help="The folder; WXTUNING_HOME or ~/.wxtuning if not given.")] = None,
+    platform: Annotated[PlatformName, typer.Option(help="Cloud Pak for Data, or IBM Cloud.")] = PlatformName.CPD,
+    tls: Annotated[bool, typer.Option(help="Speak https; the official SDK refuses http.")] = True,
+    ready_file: Annotated[Path | None, typer.Option(help="Where to write how to connect, as JSON.")] = None,
+    model: Annotated[list[str] | None, typer.Option(help="NAME=FOLDER_OR_HUB_ID; may be repeated.")] = None,
+    jobs: Annotated[int, typer.Option(min=1, help="Training jobs at a time.")] = 1,
+    least_rows: Annotated[int, typer.Option(min=1, help="Fewer rows are no training data.")] = 50,
+    allow_endpoint: Annotated[list[str] | None, typer.Option(help="An object store of this network.")] = None,
+    name: Annotated[list[str] | None, typer.Option(help="Another host name of this server.")] = None,
+    token_seconds: Annotated[float, typer.Option(min=1, help="How long a token is good.")] = 3600.0,
+) -> None:
+    """Answer the official watsonx.ai SDK and OpenAI clients on this machine, until SIGTERM or Ctrl-C."""
+    run, settings = _server()
+    folder = home_folder(home)
+    asked = settings(
+        home=folder / "server", chain=folder, platform=platform.value, host=host, port=port, names=tuple(name or ()),
+        tls=tls, models=_models(model or []), jobs=jobs, least_rows=least_rows,
+        endpoints=tuple(allow_endpoint or ()), token_seconds=token_seconds,
+    )  # fmt: skip
+    run(asked, *([ready_file] if ready_file else []), say=typer.echo)
+
+
+def _server() -> tuple[Any, Any]:
+    try:
+        from wxtuning.server import Settings
+        from wxtuning.server.run import serve as run
+    except ImportError as cause:
+        raise WxTuningError(f"`wxtuning serve` needs {cause.name}", hint="pip install 'wxtuning[server]'") from cause
+    return run, Settings
+
+
+def _models(given: list[str]) -> dict[str, str]:
+    named = dict(text.partition("=")[::2] for text in given)
+    if bare := [name for name, path in named.items() if not (name and path)]:
+        raise WxTuningError(f"--model {bare[0]!r} is no NAME=PATH_OR_HUB_ID", hint="--model google/flan-t5-xl=FOLDER")
+    return named
 
 
 def main() -> None:

@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, overload
+from typing import Any, Protocol, overload, runtime_checkable
 
+from wxtuning.errors import NotOffered
 from wxtuning.ports import Answer, Decoding, Deployer
+from wxtuning.snippets import Snippets
 from wxtuning.status import DeploymentRef
+
+
+@runtime_checkable
+class _OffersSnippets(Protocol):
+    def snippets(self, ref: DeploymentRef, text: str, max_new_tokens: int) -> Snippets: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +55,20 @@ class Deployment:
     def stream(self, text: str, **decoding: Any) -> Iterator[str]:
         """The answer to one input in pieces, as the model writes them."""
         return self.deployer.stream(self.ref, text, self._decoding(decoding))
+
+    def snippets(self, text: str = "Where is my order?") -> Snippets:
+        """Code (curl, ibm-watsonx-ai, openai) that asks this deployment once `wxtuning serve` runs; print it.
+
+        Args:
+            text: The input that the code sends.
+
+        Raises:
+            NotOffered: if the deployment is not on this machine.
+        """
+        if not isinstance(self.deployer, _OffersSnippets):
+            name = self.deployer.name
+            raise NotOffered(f"{name} has no snippets", backend=name, hint="The local backend has them.")
+        return self.deployer.snippets(self.ref, text, self.max_new_tokens)
 
     def delete(self) -> None:
         """Remove the deployment; the run and its adapter stay."""

@@ -70,6 +70,8 @@ def ours(folder: Path) -> Figures:
 
 
 def file_first(folder: Path) -> Figures:
+    import polars  # noqa: F401
+
     from wxtuning.records import convert_file
 
     store, file = _store(), folder / "converted.jsonl"
@@ -83,6 +85,8 @@ def file_first(folder: Path) -> Figures:
 
 
 def streamed(folder: Path) -> Figures:
+    import polars  # noqa: F401
+
     from wxtuning.records import convert_into
 
     store = _store()
@@ -113,7 +117,6 @@ def _ref(file: Path) -> Any:
 
 def _store() -> Any:
     import ibm_boto3  # noqa: F401  # as the peers', outside the clock
-    import polars  # noqa: F401
 
     import wxtuning as wx
 

@@ -60,7 +60,7 @@ def test_answers_do_not_depend_on_how_much_is_read_at_once(model, method, tuned,
     generator = Generator.load(model, tuned[model, method], device="cpu")
     at_once = texts(generator, PROMPTS)
     monkeypatch.setattr("wxtuning.engine.model.AT_ONCE_ON_CPU", 30)
-    monkeypatch.setattr("wxtuning.engine.session.ROOM", 3)
+    monkeypatch.setattr("wxtuning.engine.cache.ROOM", 3)
     assert texts(generator, PROMPTS) == at_once
     monkeypatch.setattr("wxtuning.engine.generate.CACHE_BYTES", 1)
     assert texts(generator, PROMPTS) == at_once

@@ -8,8 +8,11 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,9 +22,10 @@ from wxtuning.engine.data import encoded
 from wxtuning.engine.errors import EngineError
 from wxtuning.engine.template import render
 from wxtuning.errors import AdapterError, DataError, MissingDependency, NotOffered
-from wxtuning.folder import home_folder, sha256_of, write_atomically
+from wxtuning.folder import home_folder, sha256_of, slug, write_atomically
 from wxtuning.ports import Answer, Decoding, Limits, Range, Store, TuningRequest
 from wxtuning.progress import import_tqdm
+from wxtuning.snippets import Snippets, snippets_for
 from wxtuning.spec import DeploymentSpec, Method
 from wxtuning.status import DataRef, DeploymentRef, JobRef, JobState, JobStatus, Metric
 from wxtuning.stored import file_of
@@ -168,6 +172,27 @@ class Local:
         known = (self._deployment_folder(key) / "deployment.json").is_file()
         return DeploymentRef(self.name, f"deployment/{key}") if known else None
 
+    def deployments(self) -> tuple[LocalDeployment, ...]:
+        """All deployments of this home, the newest first."""
+        files = sorted(self._root().glob("deployments/*/deployment.json"), key=lambda file: file.stat().st_mtime)
+        taken: set[str] = set()
+        found = [_local_deployment(file.parent, taken) for file in files]
+        return tuple(reversed(found))
+
+    def snippets(self, ref: DeploymentRef, text: str, max_new_tokens: int) -> Snippets:
+        """Code that asks the deployment, with `wxtuning serve` on the same home.
+
+        Raises:
+            AdapterError: if it is not deployed.
+        """
+        folder = self._deployment_folder(ref.id.partition("/")[2])
+        found = next((one for one in self.deployments() if one.adapter.parent == folder), None)
+        if found is None:
+            raise AdapterError(f"{ref} is not deployed", backend=self.name, hint="Only a deployment has snippets.")
+        return snippets_for(
+            self._root(), id=found.id, serving_name=found.serving_name, text=text, max_new_tokens=max_new_tokens
+        )
+
     def generate(self, ref: DeploymentRef, inputs: Sequence[str], decoding: Decoding) -> tuple[Answer, ...]:
         with _translated():
             generator, template = self._asked(ref)
@@ -260,6 +285,54 @@ class Local:
 
     def _deployment_folder(self, key: str) -> Path:
         return self._root() / "deployments" / _plain(key)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LocalDeployment:
+    """A deployment of this machine, as its server offers it.
+
+    Args:
+        id: Always the same for this deployment; unlike its key, of the form that the official SDK takes.
+        serving_name: Its name in letters, digits and underscores; empty where an older one has it.
+        model: The base model as the run named it; `path` is what the engine loads.
+        template: What the bare input is rendered with.
+        sha256: Of the adapter's weights as they were deployed.
+        is_prompt: A soft prompt; otherwise LoRA.
+    """
+
+    id: str
+    name: str
+    serving_name: str
+    job: str
+    model: str
+    path: str
+    template: str
+    adapter: Path
+    sha256: str
+    is_prompt: bool
+    created_at: str
+
+
+def _local_deployment(folder: Path, taken: set[str]) -> LocalDeployment:
+    described = _described(folder)
+    serving_name = slug(described["name"])[:36].replace("-", "_")
+    is_free = serving_name not in taken
+    taken.add(serving_name)
+    config = json.loads((folder / "adapter" / "adapter_config.json").read_text(encoding="utf-8"))
+    created = datetime.fromtimestamp((folder / "deployment.json").stat().st_mtime, UTC)
+    return LocalDeployment(
+        id=str(uuid.uuid5(uuid.NAMESPACE_URL, f"wxtuning:deployment/{folder.name}")),
+        name=described["name"],
+        serving_name=serving_name if is_free else "",
+        job=described["job"],
+        model=described["model"],
+        path=_path_of(described["model"]),
+        template=described["template"],
+        adapter=folder / "adapter",
+        sha256=described["adapter_sha256"],
+        is_prompt=config.get("peft_type") == "PROMPT_TUNING",
+        created_at=created.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+    )
 
 
 class LocalTokenizer:

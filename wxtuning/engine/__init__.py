@@ -12,7 +12,10 @@ from wxtuning.engine.errors import EngineError
 from wxtuning.engine.status import cancel, is_alive, read_metrics, read_status, start
 
 if TYPE_CHECKING:
-    from wxtuning.engine.generate import Answer, Generator
+    from wxtuning.engine.answer import Answer
+    from wxtuning.engine.batch import Batch, Request, generate_mixed
+    from wxtuning.engine.decoding import Decoding
+    from wxtuning.engine.generate import Generator
     from wxtuning.engine.look import xray
     from wxtuning.engine.tokenizer import byte_bound, load_tokens
     from wxtuning.engine.train import TuneResult, tune
@@ -23,6 +26,10 @@ __all__ = [
     "TuneResult",
     "Generator",
     "Answer",
+    "Decoding",
+    "Request",
+    "generate_mixed",
+    "Batch",
     "load_tokens",
     "byte_bound",
     "xray",
@@ -38,7 +45,11 @@ _ON_USE = {
     "tune": "train",
     "TuneResult": "train",
     "Generator": "generate",
-    "Answer": "generate",
+    "Answer": "answer",
+    "Decoding": "decoding",
+    "Request": "batch",
+    "generate_mixed": "batch",
+    "Batch": "batch",
     "load_tokens": "tokenizer",
     "byte_bound": "tokenizer",
     "xray": "look",

@@ -3,71 +3,54 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 
 from wxtuning.engine.adapter import read_adapter
+from wxtuning.engine.answer import Answer, StopReason
+from wxtuning.engine.batch import Batch, Request, turn
+from wxtuning.engine.cache import Soft
 from wxtuning.engine.data import Row
-from wxtuning.engine.errors import EngineError, translate
+from wxtuning.engine.decoding import Decoding
+from wxtuning.engine.errors import EngineError
 from wxtuning.engine.forward import Forward, cache_bytes, can_share
-from wxtuning.engine.lora import active, add_lora
+from wxtuning.engine.lora import add_lora, switch
 from wxtuning.engine.model import Base, load_base, threads_for
 from wxtuning.engine.prompt import read_prompt
-from wxtuning.engine.session import Session, open_session
 
-StopReason = Literal["eos_token", "max_tokens", "stop_sequence"]
-
+__all__ = ["Answer", "Generator", "StopReason"]
 
 CACHE_BYTES = 256 * 2**20
 """What the keys and values of prompts that are answered together may take."""
 _MANY, _FEW = 64, 16
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """One answer. `tokens` counts what was generated, the end token too; `input_tokens` the prompt, not virtual ones.
-
-    `text` has no special tokens, no leading space and ends before the stop sequence that ended it.
-    """
-
-    text: str
-    tokens: int
-    stop_reason: StopReason
-    input_tokens: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Wish:
-    max_new_tokens: int
-    stop: tuple[str, ...]
-    temperature: float
-    top_p: float
-    seed: int
-
-
 @dataclass(slots=True)
 class _Loaded:
-    """A base and the LoRA adapters that were injected into it, shared by the generators on it."""
+    """A base and the LoRA adapters that were injected into it, shared by the generators on it.
+
+    `switched_in` is the adapter that the base answers with now, None for none; switching walks through all layers.
+    """
 
     base: Base
     shares: bool
     token_bytes: int
     wrapped: Any = None
+    switched_in: str | None = ""
     names: Iterator[int] = field(default_factory=itertools.count)
 
 
 class Generator:
     """A loaded base that answers, with one adapter or none. Safe to call from several threads; they take turns."""
 
-    def __init__(self, loaded: _Loaded, *, soft: torch.Tensor | None = None, lora: str | None = None) -> None:
+    def __init__(self, loaded: _Loaded, *, soft: Soft | None = None, lora: str | None = None) -> None:
         self._loaded = loaded
-        self._soft = soft
-        self._lora = lora
+        self.soft = soft
+        self.lora = lora
 
     @classmethod
     def load(
@@ -98,9 +81,10 @@ class Generator:
         folder, loaded = Path(folder), self._loaded
         config, tensors = read_adapter(folder)
         if config["peft_type"] == "PROMPT_TUNING":
-            return Generator(loaded, soft=read_prompt(folder, loaded.base, config, tensors))
+            return Generator(loaded, soft=Soft(read_prompt(folder, loaded.base, config, tensors)))
         with loaded.base.lock:
             name = f"adapter_{next(loaded.names)}"
+            loaded.switched_in = ""  # whatever PEFT leaves it at
             loaded.wrapped = add_lora(loaded.base, loaded.wrapped, name, folder, config, tensors)
         return Generator(loaded, lora=name)
 
@@ -133,15 +117,19 @@ class Generator:
 
         Raises EngineError `too_long` before anything runs, for a prompt that leaves no position for an answer.
         """
-        wish = _wish(max_new_tokens, stop, temperature, top_p, seed)
-        ids = self._checked_ids(prompts)
+        decoding = _decoding(max_new_tokens, stop, temperature, top_p, seed)
+        ids = self.prompt_ids(prompts)
+        asked = [Request(generator=self, prompt=text, decoding=decoding, number=n) for n, text in enumerate(prompts)]
         answers: dict[int, Answer] = {}
         left = sorted(range(len(ids)), key=lambda number: len(ids[number]))
         while left:
             size = batch_size or self._together([len(ids[number]) for number in left], max_new_tokens)
             part, left = left[:size], left[size:]
-            with self._turn():
-                answers.update(zip(part, self._batch(part, [ids[number] for number in part], wish), strict=True))
+            batch = Batch(self)
+            made = batch.add([asked[number] for number in part], [ids[number] for number in part])
+            while batch.rows:
+                batch.step()
+            answers.update((number, row.answer()) for number, row in zip(part, made, strict=True))
         return [answers[number] for number in range(len(ids))]
 
     def stream(
@@ -155,9 +143,9 @@ class Generator:
         seed: int | None = None,
     ) -> Iterator[str]:
         """The same text as `generate`, in pieces as they are made; no piece ever has to be taken back."""
-        wish = _wish(max_new_tokens, stop, temperature, top_p, seed)
-        ids = self._checked_ids([prompt])
-        return self._pieces(ids[0], wish)
+        decoding = _decoding(max_new_tokens, stop, temperature, top_p, seed)
+        ids = self.prompt_ids([prompt])
+        return self._pieces(Request(generator=self, prompt=prompt, decoding=decoding), ids)
 
     def losses(self, pairs: Sequence[tuple[str, str]], *, batch_size: int = 16) -> list[tuple[float, int]]:
         """For each (prompt, answer): the summed loss of the answer in nats, and its tokens with the end token.
@@ -167,13 +155,13 @@ class Generator:
         tokens = self._loaded.base.tokens
         prompts = [prompt for prompt, _ in pairs]
         answers = tokens.answers([answer for _, answer in pairs], prompts)
-        rows = [Row(tuple(p), tuple(a)) for p, a in zip(self._checked_ids(prompts), answers, strict=True)]
+        rows = [Row(tuple(p), tuple(a)) for p, a in zip(self.prompt_ids(prompts), answers, strict=True)]
         self._check_room([row.length for row in rows])
         found: dict[int, tuple[float, int]] = {}
         ordered = sorted((n for n in range(len(rows)) if rows[n].answer), key=lambda number: rows[number].length)
         for start in range(0, len(ordered), batch_size):
             part = ordered[start : start + batch_size]
-            with self._turn():
+            with turn(self):
                 found.update(zip(part, self._losses([rows[number] for number in part]), strict=True))
         return [found.get(number, (0.0, 0)) for number in range(len(rows))]
 
@@ -182,63 +170,81 @@ class Generator:
         """The folder or hub id of the base."""
         return self._loaded.base.name
 
+    @property
+    def base_model(self) -> Base:
+        """The base itself."""
+        return self._loaded.base
+
+    @property
+    def shares(self) -> bool:
+        """Whether the base can go on from keys and values that were made elsewhere."""
+        return self._loaded.shares
+
+    @property
+    def bytes(self) -> int:
+        """What the base's weights take in memory, adapters included."""
+        return sum(tensor.nbytes for tensor in self._loaded.base.model.parameters())
+
+    def most_rows(self, columns: int) -> int:
+        """How many rows of so many columns may be answered together."""
+        if not self._loaded.shares:
+            return _FEW
+        return max(1, min(_MANY, CACHE_BYTES // max(1, columns * self._loaded.token_bytes)))
+
+    def switch_in(self) -> None:
+        """Let the base answer with our LoRA adapter, or with none; for who holds its lock."""
+        loaded = self._loaded
+        if loaded.wrapped is not None and loaded.switched_in != self.lora:
+            switch(loaded.wrapped, self.lora)
+            loaded.switched_in = self.lora
+
+    def shares_batches(self, other: Generator) -> bool:
+        """Whether rows of both can be answered in one batch."""
+        return self._loaded is other._loaded and self.lora == other.lora
+
+    def prompt_ids(self, prompts: Sequence[str], *, last: int = 0) -> list[list[int]]:
+        """The tokens of each prompt; only the `last` ones of each, unless that is 0.
+
+        Raises EngineError `too_long` for a prompt that leaves no position for an answer.
+        """
+        if isinstance(prompts, str):
+            raise TypeError("prompts is one text, expected a sequence of texts")
+        ids = [row[-last:] for row in self._loaded.base.tokens.prompts(prompts)]
+        self._check_room([len(row) + 1 for row in ids])
+        return ids
+
+    def room(self, length: int) -> int:
+        """Positions left after `length` tokens and the virtual ones."""
+        limit = self._loaded.base.longest
+        return 10**9 if limit is None or self._loaded.base.seq2seq else limit - self._virtual - length
+
     def _losses(self, rows: Sequence[Row]) -> list[tuple[float, int]]:
-        forward = Forward(base=self._loaded.base, soft=lambda: self._soft, shares=self._loaded.shares)
+        forward = Forward(base=self._loaded.base, soft=self._vectors, shares=self._loaded.shares)
         losses = torch.split(forward.losses(rows), [len(row.answer) for row in rows])
         return [(float(part.sum()), len(part)) for part in losses]
 
-    def _batch(self, numbers: Sequence[int], ids: Sequence[list[int]], wish: _Wish) -> list[Answer]:
-        session, choose = self._open(ids), _chooser(wish, numbers, self._loaded.base.device)
-        rows = [_Making(self._loaded.base, wish, len(prompt), self._room(len(prompt))) for prompt in ids]
-        alive = list(range(len(rows)))
-        while True:
-            chosen = choose(session.logits, alive)
-            for place, token in zip(alive, chosen, strict=True):
-                rows[place].take(token)
-            kept = [index for index, place in enumerate(alive) if rows[place].reason is None]
-            if not kept:
-                return [row.answer() for row in rows]
-            if len(kept) < len(alive):
-                session.keep(kept)
-                alive, chosen = [alive[index] for index in kept], [chosen[index] for index in kept]
-            session.step(chosen)
+    def _vectors(self) -> torch.Tensor | None:
+        return None if self.soft is None else self.soft.vectors
 
     def _together(self, lengths: Sequence[int], new: int) -> int:
         """How many of the first prompts to answer together; `lengths` ascend, so each new one widens all before it."""
-        if not self._loaded.shares:
-            return _FEW
-        a_row = ((length + self._virtual + new) * self._loaded.token_bytes for length in lengths[:_MANY])
-        return max(1, sum((number + 1) * size <= CACHE_BYTES for number, size in enumerate(a_row)))
+        fits = (number < self.most_rows(length + self._virtual + new) for number, length in enumerate(lengths))
+        return max(1, sum(itertools.takewhile(bool, fits)))
 
-    def _pieces(self, ids: list[int], wish: _Wish) -> Iterator[str]:
-        base = self._loaded.base
-        row, sent = _Making(base, wish, len(ids), self._room(len(ids))), ""
-        with self._turn():
-            session, choose = self._open([ids]), _chooser(wish, [0], base.device)
+    def _pieces(self, request: Request, ids: Sequence[Sequence[int]]) -> Iterator[str]:
+        batch, sent = Batch(self), ""
+        (row,) = batch.add([request], ids)
         while True:
-            with self._turn():
-                row.take(*(chosen := choose(session.logits, [0])))
             ready = row.settled()
             if len(ready) > len(sent) and ready.startswith(sent):
                 yield ready[len(sent) :]
                 sent = ready
             if row.reason is not None:
                 return
-            with self._turn():
-                session.step(chosen)
-
-    def _open(self, ids: Sequence[list[int]]) -> Session:
-        return open_session(self._loaded.base, ids, soft=self._soft, shares=self._loaded.shares)
-
-    def _checked_ids(self, prompts: Sequence[str]) -> list[list[int]]:
-        if isinstance(prompts, str):
-            raise TypeError("prompts is one text, expected a sequence of texts")
-        ids = self._loaded.base.tokens.prompts(prompts)
-        self._check_room([len(row) + 1 for row in ids])
-        return ids
+            batch.step()
 
     def _check_room(self, lengths: Sequence[int]) -> None:
-        over = [(length, number) for number, length in enumerate(lengths) if self._room(length) < 0]
+        over = [(length, number) for number, length in enumerate(lengths) if self.room(length) < 0]
         if over:
             length, number = max(over)
             text = (
@@ -246,101 +252,13 @@ class Generator:
             )
             raise EngineError(text, code="too_long", hint="shorten the prompt")
 
-    def _room(self, length: int) -> int:
-        """Positions left after `length` tokens and the virtual ones."""
-        limit = self._loaded.base.longest
-        return 10**9 if limit is None or self._loaded.base.seq2seq else limit - self._virtual - length
-
     @property
     def _virtual(self) -> int:
-        return 0 if self._soft is None else len(self._soft)
-
-    @contextmanager
-    def _turn(self) -> Iterator[None]:
-        """The base to ourselves, with our adapter in it."""
-        loaded = self._loaded
-        with loaded.base.lock, active(loaded.wrapped, self._lora), threads_for(loaded.base), torch.inference_mode():
-            try:
-                yield
-            except (RuntimeError, MemoryError) as cause:
-                raise translate(cause) from cause
+        return len(self.soft or ())
 
 
-class _Making:
-    """One answer while its tokens come."""
-
-    def __init__(self, base: Base, wish: _Wish, input_tokens: int, room: int) -> None:
-        self._tokens = base.tokens
-        self._wish = wish
-        self._limit = min(wish.max_new_tokens, room)
-        self._input_tokens = input_tokens
-        self.ids: list[int] = []
-        self.text = ""
-        self.reason: StopReason | None = None
-
-    def take(self, token: int) -> None:
-        self.ids.append(token)
-        if token in self._tokens.ends:
-            self.reason = "eos_token"
-        elif self._wish.stop and self._cut():
-            self.reason = "stop_sequence"
-        elif len(self.ids) >= self._limit:
-            self.reason = "max_tokens"
-
-    def settled(self) -> str:
-        """The text so far without what a later token may still change."""
-        text = self._text()
-        if self.reason is not None:
-            return text
-        text = text.rstrip("\ufffd")
-        held = max(
-            (size for stop in self._wish.stop for size in range(1, len(stop)) if text.endswith(stop[:size])), default=0
-        )
-        return text[: len(text) - held]
-
-    def answer(self) -> Answer:
-        return Answer(self._text(), len(self.ids), self.reason or "max_tokens", self._input_tokens)
-
-    def _cut(self) -> bool:
-        text = self._tokens.text(self.ids)
-        places = [place for stop in self._wish.stop if (place := text.find(stop)) >= 0]
-        if places:
-            self.text = text[: min(places)]
-        return bool(places)
-
-    def _text(self) -> str:
-        return self.text if self.reason == "stop_sequence" else self._tokens.text(self.ids)
-
-
-def _wish(max_new_tokens: int, stop: Sequence[str], temperature: float, top_p: float, seed: int | None) -> _Wish:
-    if max_new_tokens < 1 or temperature < 0 or not 0 < top_p <= 1 or isinstance(stop, str) or "" in stop:
-        text = f"max_new_tokens {max_new_tokens}, temperature {temperature}, top_p {top_p}, stop {stop!r}"
-        hint = "at least 1; at least 0; above 0 to 1; a sequence of texts that are not empty"
-        raise EngineError(f"cannot generate with {text}", code="bad_config", hint=hint)
-    return _Wish(max_new_tokens=max_new_tokens, stop=tuple(stop), temperature=temperature, top_p=top_p, seed=seed or 0)
-
-
-def _chooser(
-    wish: _Wish, numbers: Sequence[int], device: torch.device
-) -> Callable[[torch.Tensor, Sequence[int]], list[int]]:
-    """What picks the next token of the rows at `places` of the batch from their logits."""
-    if wish.temperature == 0:
-        return lambda logits, _places: [int(token) for token in logits.argmax(dim=-1).tolist()]
-    # The draws are made on the CPU, so that a seed means the same on every device.
-    streams = [torch.Generator().manual_seed(wish.seed * 1_000_003 + number) for number in numbers]
-
-    def draw(logits: torch.Tensor, places: Sequence[int]) -> list[int]:
-        shares = _nucleus(torch.softmax(logits.float().cpu() / wish.temperature, dim=-1), wish.top_p)
-        drawn = (torch.multinomial(row, 1, generator=streams[place]) for row, place in zip(shares, places, strict=True))
-        return [int(token) for token in drawn]
-
-    return draw
-
-
-def _nucleus(shares: torch.Tensor, top_p: float) -> torch.Tensor:
-    """Shares of the likeliest tokens that together reach top_p, the rest 0 (Holtzman et al. 2020, arXiv:1904.09751)."""
-    if top_p >= 1:
-        return shares
-    ordered, order = shares.sort(dim=-1, descending=True)
-    ordered[ordered.cumsum(dim=-1) - ordered >= top_p] = 0
-    return torch.zeros_like(shares).scatter(-1, order, ordered)
+def _decoding(max_new_tokens: int, stop: Sequence[str], temperature: float, top_p: float, seed: int | None) -> Decoding:
+    stops = stop if isinstance(stop, str) else tuple(stop)
+    return Decoding(
+        max_new_tokens=max_new_tokens, stop=stops, temperature=temperature, top_p=top_p, seed=seed or 0,  # type: ignore[arg-type]  # refused there
+    )  # fmt: skip

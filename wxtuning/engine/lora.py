@@ -15,6 +15,8 @@ from wxtuning.engine.config import TuneConfig
 from wxtuning.engine.errors import EngineError
 from wxtuning.engine.model import Base
 
+ALL_LINEAR = "all-linear"
+
 # For classes that PEFT has no choice for (Granite among them): query and value, as its choices for their relatives.
 _USUAL = (("q_proj", "v_proj"), ("q", "v"), ("query_key_value",), ("c_attn",))
 
@@ -32,7 +34,7 @@ def new_lora(base: Base, config: TuneConfig) -> Adapter:
         r=config.r,
         lora_alpha=config.lora_alpha,
         lora_dropout=config.lora_dropout,
-        target_modules=list(config.target_modules or _targets(base)),
+        target_modules=_adapted(base, config),
         fan_in_fan_out=_has_conv1d(base),
     )
     with _seeded(config.seed, base.device), _checked(base, config), _quiet():
@@ -71,17 +73,13 @@ def add_lora(
     return wrapped
 
 
-@contextmanager
-def active(wrapped: Any, name: str | None) -> Iterator[None]:
-    """The base answers with adapter `name`, or as it came (None), inside the block. `wrapped` may be None."""
-    if wrapped is None:
-        yield
-    elif name is None:
-        with wrapped.disable_adapter():
-            yield
+def switch(wrapped: Any, name: str | None) -> None:
+    """Let the base answer with adapter `name` from now on, or as it came (None)."""
+    if name is None:
+        wrapped.base_model.disable_adapter_layers()
     else:
+        wrapped.base_model.enable_adapter_layers()
         wrapped.set_adapter(name)
-        yield
 
 
 @contextmanager
@@ -112,6 +110,13 @@ def _peft() -> Any:
 def _state(wrapped: Any, name: str) -> dict[str, torch.Tensor]:
     # "auto" would look the base up on the hub; embeddings are never part of our adapters.
     return dict(_peft().get_peft_model_state_dict(wrapped, adapter_name=name, save_embedding_layers=False))
+
+
+def _adapted(base: Base, config: TuneConfig) -> str | list[str]:
+    # PEFT's own word for every linear layer but the one that makes the logits.
+    if config.target_modules == (ALL_LINEAR,):
+        return ALL_LINEAR
+    return list(config.target_modules or _targets(base))
 
 
 def _targets(base: Base) -> tuple[str, ...]:

@@ -2,60 +2,70 @@
 
 from __future__ import annotations
 
-import copy
 import inspect
+import itertools
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 import torch
-from transformers.cache_utils import DynamicLayer
 
-from wxtuning.engine.forward import logits_at, prefix_cache, right_mask
+from wxtuning.engine import cache
+from wxtuning.engine.cache import Prefixes, Soft
+from wxtuning.engine.forward import logits_at, right_mask
 from wxtuning.engine.model import Base
 
 
 class Session(Protocol):
-    """`logits` (rows x vocabulary) of the next token; `step` takes one token a row; `keep` drops all other rows."""
+    """`logits` (rows x vocabulary) of the next token; `step` takes one token a row; `keep` drops all other rows.
+
+    `join` adds the rows of another session on the same base behind those here; only where both are `joinable`.
+    `columns` is how wide the rows are, padding included.
+    """
 
     logits: torch.Tensor
+    joinable: bool
+
+    @property
+    def columns(self) -> int: ...
 
     def step(self, tokens: Sequence[int]) -> None: ...
 
     def keep(self, rows: Sequence[int]) -> None: ...
 
+    def join(self, other: Any) -> None: ...
 
-def open_session(base: Base, prompts: Sequence[Sequence[int]], *, soft: torch.Tensor | None, shares: bool) -> Session:
-    """The prompts after the soft prompt, read once; rows of different lengths answer as they would alone."""
+
+def open_session(
+    base: Base, prompts: Sequence[Sequence[int]], softs: Sequence[Soft | None], *, shares: bool
+) -> Session:
+    """Each prompt after its soft prompt, read once; rows of different lengths answer as they would alone."""
     kind = _Seq2Seq if base.seq2seq else _Causal
-    return kind(base, prompts, soft, shares)
-
-
-@dataclass(frozen=True, slots=True)
-class _Read:
-    """Prompts of like length that were read together: their cache, and the logits of what comes next."""
-
-    rows: int
-    past: Any
-    logits: torch.Tensor
+    return kind(base, prompts, softs, shares)
 
 
 class _Causal:
-    """Columns from the left: a shared soft prompt, padding that has no position, the prompts, the answers.
+    """Columns from the left: the soft prompts, padding that has no position, the prompts, the answers.
 
-    So the last column predicts in every row.
+    So the last column predicts in every row. Shorter soft prompts have padding before them.
     """
 
-    def __init__(self, base: Base, prompts: Sequence[Sequence[int]], soft: torch.Tensor | None, shares: bool) -> None:
+    def __init__(
+        self, base: Base, prompts: Sequence[Sequence[int]], softs: Sequence[Soft | None], shares: bool
+    ) -> None:
         self._base = base
         self._takes_positions = "position_ids" in inspect.signature(base.model.forward).parameters
+        self.joinable = shares
         self.logits: torch.Tensor
         self._mask: torch.Tensor
         self._past: Any
         if shares:
-            self._read_in_parts(prompts, soft)
+            self._read_in_parts(prompts, softs)
         else:
-            self._read_whole(prompts, soft)
+            self._read_whole(prompts, softs)
+
+    @property
+    def columns(self) -> int:
+        return self._mask.shape[1]
 
     def step(self, tokens: Sequence[int]) -> None:
         self._mask = torch.cat([self._mask, self._mask.new_ones(len(tokens), 1)], dim=1)
@@ -65,39 +75,50 @@ class _Causal:
     def keep(self, rows: Sequence[int]) -> None:
         chosen = torch.tensor(rows, device=self._base.device)
         self._mask = self._mask[chosen]
+        if self.joinable:
+            self._cut_empty_columns()
         self._past.batch_select_indices(chosen)
 
-    def _read_in_parts(self, prompts: Sequence[Sequence[int]], soft: torch.Tensor | None) -> None:
-        """The soft prompt once, the prompts a few at a time: the processor's caches hold no more."""
-        prefix = None if soft is None else prefix_cache(self._base, soft, ())
-        before = 0 if soft is None else len(soft)
-        parts = [self._read(part, prefix, before) for part in _parts(prompts, most=self._base.at_once or _AT_ONCE)]
-        self.logits = torch.cat([part.logits for part in parts])
-        self._past = _joined(parts, before)
-        self._mask = _left_mask(self._base, list(map(len, prompts)), before)
+    def join(self, other: _Causal) -> None:
+        width = max(self._mask.shape[1], other._mask.shape[1])
+        self._mask = torch.cat([_widened(self._mask, width), _widened(other._mask, width)])
+        self._past = cache.joined([self._past, other._past], 0)
 
-    def _read(self, prompts: Sequence[Sequence[int]], prefix: Any, before: int) -> _Read:
-        past = copy.deepcopy(prefix)
-        if past is not None:
-            past.batch_repeat_interleave(len(prompts))
+    def _cut_empty_columns(self) -> None:
+        """Rows that come and go for hours would otherwise leave a column for every step that was ever made."""
+        empty = int(self._mask.any(dim=0).int().argmax())
+        if empty >= cache.ROOM:
+            self._mask = self._mask[:, empty:]
+            for layer in self._past.layers:
+                layer.cut(empty)
+
+    def _read_in_parts(self, prompts: Sequence[Sequence[int]], softs: Sequence[Soft | None]) -> None:
+        """Each soft prompt once, the prompts a few at a time: the processor's caches hold no more."""
+        prefixes = Prefixes(self._base, softs)
+        parts, first = [], 0
+        for part in _parts(prompts, most=self._base.at_once or _AT_ONCE):
+            parts.append(self._read(part, prefixes, range(first, first + len(part))))
+            first += len(part)
+        self.logits = torch.cat([logits for logits, _ in parts])
+        self._past = cache.joined([past for _, past in parts], prefixes.width)
+        mask = _left_mask(self._base, list(map(len, prompts)))
+        self._mask = torch.cat([prefixes.mask(range(len(prompts))), mask], dim=1)
+
+    def _read(self, prompts: Sequence[Sequence[int]], prefixes: Prefixes, rows: range) -> tuple[torch.Tensor, Any]:
         ids = _padded(self._base, prompts)
-        mask = _left_mask(self._base, list(map(len, prompts)), before)
-        logits, past = self._run({"input_ids": ids}, mask, width=ids.shape[1], past=past)
-        return _Read(len(prompts), past, logits)
+        mask = torch.cat([prefixes.mask(rows), _left_mask(self._base, list(map(len, prompts)))], dim=1)
+        logits, past = self._run({"input_ids": ids}, mask, width=ids.shape[1], past=prefixes.past(rows))
+        return logits, past
 
-    def _read_whole(self, prompts: Sequence[Sequence[int]], soft: torch.Tensor | None) -> None:
-        ids, lengths = _padded(self._base, prompts), list(map(len, prompts))
-        inputs, width = {"input_ids": ids}, ids.shape[1]
-        if soft is not None:
-            # A state that runs through the padding must not stand between soft prompt and prompt.
-            embedded = self._base.embed(ids)
-            together = embedded.new_zeros(len(ids), len(soft) + width, embedded.shape[-1])
-            for row, length in enumerate(lengths):
-                part = torch.cat([soft.to(embedded.dtype), embedded[row, width - length :]])
-                together[row, width - length :] = part
-            inputs, width = {"inputs_embeds": together}, together.shape[1]
-            lengths = [length + len(soft) for length in lengths]
+    def _read_whole(self, prompts: Sequence[Sequence[int]], softs: Sequence[Soft | None]) -> None:
+        lengths = [len(prompt) + len(soft or ()) for prompt, soft in zip(prompts, softs, strict=True)]
         self._mask = _left_mask(self._base, lengths)
+        width = max(lengths)
+        if not any(softs):
+            inputs = {"input_ids": _padded(self._base, prompts)}
+        else:
+            # A state that runs through the padding must not stand between soft prompt and prompt.
+            inputs = {"inputs_embeds": _stacked_rows(_embedded(self._base, prompts, softs), width, left=True)}
         self.logits, self._past = self._run(inputs, self._mask, width=width, past=None)
 
     def _run(
@@ -121,18 +142,23 @@ class _Causal:
 class _Seq2Seq:
     """The encoder reads soft prompt and prompt once; the decoder goes on from its start token."""
 
-    def __init__(self, base: Base, prompts: Sequence[Sequence[int]], soft: torch.Tensor | None, shares: bool) -> None:
+    joinable = False  # its rows begin at the same decoder position
+
+    def __init__(
+        self, base: Base, prompts: Sequence[Sequence[int]], softs: Sequence[Soft | None], shares: bool
+    ) -> None:
         del shares  # an encoder looks both ways: what stands before depends on what follows
         self._base = base
-        lengths = [len(prompt) for prompt in prompts]
-        width = max(lengths)
-        embedded = base.embed(base.ids([[*prompt, *[0] * (width - len(prompt))] for prompt in prompts]))
-        if soft is not None:
-            embedded = torch.cat([soft.to(embedded.dtype).expand(len(embedded), -1, -1), embedded], dim=1)
+        lengths = [len(prompt) + len(soft or ()) for prompt, soft in zip(prompts, softs, strict=True)]
+        embedded = _stacked_rows(_embedded(base, prompts, softs), max(lengths), left=False)
         self._mask = right_mask(base, lengths, width=embedded.shape[1])
         self._encoded = base.model.get_encoder()(inputs_embeds=embedded, attention_mask=self._mask, return_dict=True)
         self._past: Any = None
         self.step([base.tokens.start] * len(prompts))
+
+    @property
+    def columns(self) -> int:
+        return self._mask.shape[1]
 
     def step(self, tokens: Sequence[int]) -> None:
         made: dict[str, Any] = {}
@@ -154,75 +180,12 @@ class _Seq2Seq:
         self._encoded.last_hidden_state = self._encoded.last_hidden_state[chosen]
         self._past.batch_select_indices(chosen)
 
-
-class _Roomy(DynamicLayer):  # type: ignore[misc]  # transformers is untyped here
-    """Keys and values with room behind them: a step writes its column where a plain layer copies all columns."""
-
-    def __init__(self, keys: torch.Tensor, values: torch.Tensor, *, length: int) -> None:
-        super().__init__()
-        self.lazy_initialization(keys, values)
-        self._room = [keys, values]
-        self._show(length)
-
-    def update(
-        self, key_states: torch.Tensor, value_states: torch.Tensor, *_args: Any, **_kwargs: Any
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        first, last = self.keys.shape[-2], self.keys.shape[-2] + key_states.shape[-2]
-        if last > self._room[0].shape[-2]:
-            self._room = [_longer(self.keys, last + ROOM), _longer(self.values, last + ROOM)]
-        for room, states in zip(self._room, (key_states, value_states), strict=True):
-            room[..., first:last, :] = states
-        self._show(last)
-        return self.keys, self.values
-
-    def batch_select_indices(self, indices: torch.Tensor) -> None:
-        self._room = [room[indices] for room in self._room]
-        self._show(self.keys.shape[-2])
-
-    def _show(self, length: int) -> None:
-        self.keys, self.values = (room[..., :length, :] for room in self._room)
+    def join(self, other: _Seq2Seq) -> None:
+        raise NotImplementedError("the rows of a decoder begin together")
 
 
-# Columns that a cache grows by.
-ROOM = 32
 # Tokens that are read at once where the device sets no limit: enough to fill any of today's.
 _AT_ONCE = 16_384
-
-
-def _longer(states: torch.Tensor, columns: int) -> torch.Tensor:
-    longer = states.new_empty(*states.shape[:-2], columns, states.shape[-1])
-    longer[..., : states.shape[-2], :] = states
-    return longer
-
-
-def _joined(parts: Sequence[_Read], before: int) -> Any:
-    """One cache of all parts, each padded on the left, behind the first `before` columns, to the widest."""
-    past = parts[0].past
-    length = max(part.past.get_seq_length() for part in parts)
-    of_layer = list(zip(*(part.past.layers for part in parts), strict=True))
-    past.layers = [_moved(layers, before, length) for layers in of_layer]
-    return past
-
-
-def _moved(layers: Sequence[Any], before: int, length: int) -> _Roomy:
-    keys, values = (_stacked([getattr(layer, name) for layer in layers], before) for name in _STATES)
-    for layer in layers:
-        layer.reset()  # so that not every layer's states are held twice at the end
-    return _Roomy(keys, values, length=length)
-
-
-_STATES = ("keys", "values")
-
-
-def _stacked(parts: Sequence[torch.Tensor], before: int) -> torch.Tensor:
-    rows, width = sum(map(len, parts)), max(part.shape[-2] for part in parts)
-    stacked = parts[0].new_empty(rows, parts[0].shape[1], width + ROOM, parts[0].shape[-1])
-    for place, part in zip(torch.split(stacked, list(map(len, parts))), parts, strict=True):
-        begins = width - part.shape[-2] + before
-        place[..., :before, :] = part[..., :before, :]
-        place[..., before:begins, :] = 0  # attention multiplies it by 0, so it must be a number
-        place[..., begins:width, :] = part[..., before:, :]
-    return stacked
 
 
 def _parts(prompts: Sequence[Sequence[int]], *, most: int) -> Iterator[Sequence[Sequence[int]]]:
@@ -240,8 +203,28 @@ def _padded(base: Base, prompts: Sequence[Sequence[int]]) -> torch.Tensor:
     return base.ids([[*[0] * (width - len(prompt)), *prompt] for prompt in prompts])
 
 
-def _left_mask(base: Base, lengths: Sequence[int], before: int = 0) -> torch.Tensor:
-    """1 where a row padded on the left has something, after `before` columns that all rows have."""
+def _embedded(base: Base, prompts: Sequence[Sequence[int]], softs: Sequence[Soft | None]) -> list[torch.Tensor]:
+    """What each row begins with: the vectors of its soft prompt, then those of its prompt."""
+    embedded = torch.split(base.embed(base.ids([list(itertools.chain(*prompts))]))[0], list(map(len, prompts)))
+    return [
+        part if soft is None else torch.cat([soft.vectors.to(part.dtype), part])
+        for part, soft in zip(embedded, softs, strict=True)
+    ]
+
+
+def _stacked_rows(rows: Sequence[torch.Tensor], width: int, *, left: bool) -> torch.Tensor:
+    stacked = rows[0].new_zeros(len(rows), width, rows[0].shape[-1])
+    for place, row in enumerate(rows):
+        begins = width - len(row) if left else 0
+        stacked[place, begins : begins + len(row)] = row
+    return stacked
+
+
+def _left_mask(base: Base, lengths: Sequence[int]) -> torch.Tensor:
+    """1 where a row padded on the left has something."""
     begins = max(lengths) - torch.tensor(lengths, device=base.device)[:, None]
-    mask = (torch.arange(max(lengths), device=base.device)[None, :] >= begins).long()
-    return torch.cat([mask.new_ones(len(mask), before), mask], dim=1)
+    return (torch.arange(max(lengths), device=base.device)[None, :] >= begins).long()
+
+
+def _widened(mask: torch.Tensor, width: int) -> torch.Tensor:
+    return torch.cat([mask.new_zeros(len(mask), width - mask.shape[1]), mask], dim=1)

@@ -1,0 +1,40 @@
+"""The content of assets: attachments, and the files that hold them. Knows nothing of addresses or trainings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from wxtuning.server.errors import Refused
+from wxtuning.server.house import House
+from wxtuning.server.state import Resource
+
+
+def attachments_of(house: House, asset: Resource) -> list[Resource]:
+    """The attachments of an asset, the newest first."""
+    return [found for found in house.state.all("attachment", asset.container) if found.body["asset_id"] == asset.id]
+
+
+def file_of(house: House, attachment: Resource) -> Path:
+    """The file that holds an uploaded attachment, there or not."""
+    return house.folder("attachments") / attachment.id
+
+
+def content_of(house: House, asset: Resource) -> tuple[Resource, Path | None]:
+    """The newest whole attachment of an asset, and its file; None for one that lies in a foreign store.
+
+    Raises:
+        Refused: if the asset has none.
+    """
+    for attachment in attachments_of(house, asset):
+        if attachment.body.get("connection_id"):
+            return attachment, None
+        file = file_of(house, attachment)
+        if attachment.body["transfer_complete"] and file.is_file():
+            return attachment, file
+    raise Refused(404, "not_found", f"asset {asset.id} has no content; upload it and complete the attachment first")
+
+
+def remove(house: House, attachment: Resource) -> None:
+    """Remove an attachment and its file."""
+    house.state.remove(attachment)
+    file_of(house, attachment).unlink(missing_ok=True)

@@ -1,0 +1,133 @@
+"""Projects and spaces: the containers of everything else. One of each is there from the first start."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from wxtuning.server.errors import Refused, invalid
+from wxtuning.server.house import House
+from wxtuning.server.paging import page
+from wxtuning.server.quotes import quoted
+from wxtuning.server.routing import JSON, Answer, Call, Route
+from wxtuning.server.shown import public
+from wxtuning.server.state import Resource
+
+DEFAULT = "wxtuning/default"
+"""The key under which the project and the space of the first start are found again."""
+
+KINDS = {"project": "projects", "space": "spaces"}
+SHOWN = ("description", "tags", "type", "generator", "public", "stage")
+LONGEST_NAME = 255
+
+
+def default(house: House, kind: str) -> Resource:
+    """The project or the space that the server starts with; made where it is missing."""
+    body = {"description": f"The {kind} that this server starts with", "type": "wx"}
+    found, _ = house.state.add(kind, container="", name="wxtuning", body=body, key=DEFAULT)
+    return found
+
+
+def create_project(call: Call) -> Answer:
+    made = _made(call, "project")
+    return Answer(status=201, body={"location": f"/v2/projects/{made.id}"})
+
+
+def create_space(call: Call) -> Answer:
+    made = _made(call, "space")
+    return Answer(status=202, body=_shown(call, made))
+
+
+def get_project(call: Call) -> JSON:
+    return _shown(call, call.house.resource("project", call.path["id"]))
+
+
+def get_space(call: Call) -> JSON:
+    return _shown(call, call.house.resource("space", call.path["id"]))
+
+
+def list_projects(call: Call) -> JSON:
+    return _listed(call, "project")
+
+
+def list_spaces(call: Call) -> JSON:
+    return _listed(call, "space")
+
+
+def delete_project(call: Call) -> Answer:
+    _remove(call, "project")
+    return Answer(status=204, body=None)
+
+
+def delete_space(call: Call) -> Answer:
+    _remove(call, "space")
+    return Answer(status=202, body=None)
+
+
+def _made(call: Call, kind: str) -> Resource:
+    name = call.body.get("name")
+    if not isinstance(name, str) or not 0 < len(name.strip()) <= LONGEST_NAME:
+        raise invalid(f"name is {_said(name)}; expected a text of 1 to {LONGEST_NAME} characters", target="name")
+    body = {field: call.body[field] for field in SHOWN if field in call.body}
+    made, _ = call.house.state.add(kind, container="", name=name, body=body, key=call.key)
+    return made
+
+
+def _said(name: object) -> str:
+    return f"{len(name)} characters long" if isinstance(name, str) and name else quoted(name)
+
+
+def _listed(call: Call, kind: str) -> JSON:
+    found = call.house.state.all(kind, name=call.query.get("name"))
+    return page(call, f"/v2/{KINDS[kind]}", found, lambda one: _shown(call, one))
+
+
+def _remove(call: Call, kind: str) -> None:
+    """Remove an empty project or space; what it holds is never removed with it."""
+    found = call.house.resource(kind, call.path["id"])
+    if held := call.house.state.held(f"{kind}/{found.id}"):
+        what = ", ".join(f"{count} of the kind {name}" for name, count in held.items())
+        raise Refused(409, "not_empty", f"the {kind} {found.id} still holds {what}; remove these first")
+    call.house.state.remove(found)
+
+
+def _shown(call: Call, resource: Resource) -> dict[str, Any]:
+    identity = {"id": resource.id} if resource.kind == "space" else {"guid": resource.id}
+    return {
+        "metadata": {
+            **identity, "url": f"/v2/{KINDS[resource.kind]}/{resource.id}", "created_at": resource.created_at,
+            "updated_at": resource.modified_at, "creator_id": call.house.tokens.keys.username,
+        },
+        "entity": {
+            "name": resource.name, **public(resource.body), **_status(resource), "storage": _storage(call, resource),
+        },
+    }  # fmt: skip
+
+
+def _status(resource: Resource) -> Mapping[str, Any]:
+    return {"status": {"state": "active"}} if resource.kind == "space" else {}
+
+
+def _storage(call: Call, resource: Resource) -> Mapping[str, Any]:
+    """Where the container's files lie; on IBM Cloud its keys are shown to those who ask for `credentials`."""
+    if call.house.settings.platform == "cpd":
+        return {"type": "assetfiles", "guid": resource.id}
+    from wxtuning.server.storage import storage_of
+
+    found = dict(storage_of(call.house, f"{resource.kind}/{resource.id}", call.url))
+    if "credentials" not in call.query.get("include", ""):
+        properties = found.get("properties", {})
+        found["properties"] = {name: value for name, value in properties.items() if name != "credentials"}
+    return found
+
+
+ROUTES = (
+    Route(method="POST", path="/transactional/v2/projects", handler=create_project),
+    Route(method="DELETE", path="/transactional/v2/projects/{id}", handler=delete_project),
+    Route(method="GET", path="/v2/projects", handler=list_projects),
+    Route(method="GET", path="/v2/projects/{id}", handler=get_project),
+    Route(method="POST", path="/v2/spaces", handler=create_space),
+    Route(method="GET", path="/v2/spaces", handler=list_spaces),
+    Route(method="GET", path="/v2/spaces/{id}", handler=get_space),
+    Route(method="DELETE", path="/v2/spaces/{id}", handler=delete_space),
+)

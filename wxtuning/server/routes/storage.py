@@ -1,0 +1,24 @@
+"""The object storage of projects on IBM Cloud: files of runs, read with S3's GetObject and HeadObject."""
+
+from __future__ import annotations
+
+from starlette.responses import Response
+
+from wxtuning.server import results
+from wxtuning.server.routing import Call, Route
+from wxtuning.server.storage import PREFIX, check_signature, container_of
+
+
+def read(call: Call) -> Response:
+    bucket, key = call.path["bucket"], call.path["key"]
+    check_signature(call.house, call.method, f"{PREFIX}/{bucket}/{key}", call.headers)
+    found = results.content(call.house, container_of(bucket), key)
+    if call.method == "HEAD":
+        return Response(headers={"Content-Length": str(len(found))})
+    return Response(found, media_type="application/octet-stream")
+
+
+ROUTES = tuple(
+    Route(method=method, path=f"{PREFIX}/{{bucket}}/{{key:path}}", handler=read, token="own", only="cloud")
+    for method in ("GET", "HEAD")
+)

@@ -1,0 +1,121 @@
+"""A file on its way in: raw bytes, or the field `file` of a multipart form, written as they come. Knows no request."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, Self
+
+from python_multipart import MultipartParser
+from python_multipart.exceptions import FormParserError
+from python_multipart.multipart import parse_options_header
+
+from wxtuning.server.errors import Refused, invalid
+
+FIELD = "file"
+"""The one field of a form that is kept."""
+
+
+class Upload:
+    """Writes to a file that only its owner can read. Used as `with upload: upload.write(piece)`.
+
+    Args:
+        path: The file to make; it must not be there.
+        content_type: The request's header, which says whether this is a form.
+    """
+
+    def __init__(self, path: Path, content_type: str) -> None:
+        self.path = path
+        self._file: BinaryIO | None = None
+        self._parts = _Parts(content_type) if content_type.lower().startswith("multipart/") else None
+
+    def __enter__(self) -> Self:
+        handle = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        self._file = os.fdopen(handle, "wb")
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        assert self._file is not None
+        self._file.close()
+
+    def write(self, piece: bytes) -> None:
+        """Keep what a piece of the body brings.
+
+        Raises:
+            Refused: if the form cannot be read, or there is no room for the file.
+        """
+        assert self._file is not None
+        try:
+            self._file.write(self._parts.feed(piece) if self._parts else piece)
+        except OSError as cause:
+            message = f"the file cannot be kept: {cause.strerror}; free some space on the server's disk"
+            raise Refused(507, "insufficient_storage", message) from cause
+
+    def finished(self) -> Path:
+        """The file, which is whole.
+
+        Raises:
+            Refused: if the form had no such field, or was cut off.
+        """
+        if self._parts and not self._parts.is_whole:
+            raise invalid(f"the multipart form has no whole field {FIELD!r}; send the file in it")
+        return self.path
+
+    def drop(self) -> None:
+        """Remove the file, if it was made."""
+        self.path.unlink(missing_ok=True)
+
+
+class _Parts:
+    """Takes the bytes of one field out of a multipart form."""
+
+    def __init__(self, content_type: str) -> None:
+        boundary = parse_options_header(content_type)[1].get(b"boundary", b"")
+        if not boundary:
+            raise invalid("the multipart form names no boundary")
+        self._found = bytearray()
+        self._header = bytearray()
+        self._value = bytearray()
+        self._name = b""
+        self._seen = False
+        self.is_whole = False
+        self._parser = MultipartParser(boundary, self._callbacks())  # type: ignore[arg-type]
+
+    def feed(self, piece: bytes) -> bytes:
+        try:
+            self._parser.write(piece)
+        except FormParserError as cause:
+            raise invalid(f"the multipart form cannot be read: {cause}") from None
+        found, self._found = bytes(self._found), bytearray()
+        return found
+
+    def _callbacks(self) -> dict[str, object]:
+        return {
+            "on_part_begin": self._begin,
+            "on_header_field": lambda data, start, end: self._header.extend(data[start:end]),
+            "on_header_value": lambda data, start, end: self._value.extend(data[start:end]),
+            "on_header_end": self._header_end,
+            "on_part_data": self._data,
+            "on_end": self._end,
+        }
+
+    def _begin(self) -> None:
+        self._name = b""
+
+    def _header_end(self) -> None:
+        if self._header.lower() == b"content-disposition":
+            self._name = parse_options_header(bytes(self._value))[1].get(b"name", b"")
+            if self._name == FIELD.encode():
+                if self._seen:
+                    raise invalid(f"the multipart form has the field {FIELD!r} twice; send one file")
+                self._seen = True
+        self._header.clear()
+        self._value.clear()
+
+    def _data(self, data: bytes, start: int, end: int) -> None:
+        if self._name == FIELD.encode():
+            self._found.extend(data[start:end])
+
+    def _end(self) -> None:
+        self.is_whole = self._seen
