@@ -110,7 +110,8 @@ class Source(Protocol):
 
 
 Watch = Callable[[int, int | None], None]
-"""Told how many bytes of how many are done (None while the size is unknown); what it raises ends the transfer."""
+"""Told how many bytes of how many are done (None while the size is unknown), in the thread that asked for the transfer;
+what it raises ends it."""
 
 
 def unwatched(done: int, size: int | None) -> None:
@@ -118,10 +119,12 @@ def unwatched(done: int, size: int | None) -> None:
 
 
 class Writing(Protocol):
-    """A file of a store while it is written. `data` is what was stored, once the block has ended without an error."""
+    """A file of a store while it is written."""
 
     @property
-    def data(self) -> DataRef: ...
+    def data(self) -> DataRef:
+        """What was stored; there once the block has ended without an error."""
+        ...
 
     def write(self, content: bytes | bytearray | memoryview, /) -> int:
         """Take the next bytes; returns how many."""
@@ -184,7 +187,8 @@ class Store(Protocol):
             name, owner, watch: As for `put`.
 
         Raises:
-            UploadIntegrityError, NotAuthorized, NotOffered, Unavailable: as for `put`, when the block ends.
+            UploadIntegrityError, NotAuthorized, NotOffered, Unavailable: as for `put`, from `write` or when the block
+                ends; Unavailable also if somebody else ended the upload.
         """
         ...
 
