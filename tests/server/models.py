@@ -13,7 +13,7 @@ from tests.server.processes import Running
 from wxtuning import tiny
 from wxtuning.engine import Generator, TuneConfig, tune
 from wxtuning.engine.template import render
-from wxtuning.server.deployments import BASE_TYPES
+from wxtuning.server.answering.deployments import BASE_TYPES
 from wxtuning.server.state import State
 
 TEMPLATE = "Input: {{input}} Output:"

@@ -108,7 +108,6 @@ def not_offered(ready: Ready) -> dict[str, str]:
     calls = {
         "functions": lambda: made.repository.list_functions(),
         "pipelines": lambda: made.pipelines.get_details(),
-        "software": lambda: made.software_specifications.get_details("0a1b"),
         "hardware": lambda: made.hardware_specifications.get_details("0a1b"),
         "parameter sets": lambda: made.parameter_sets.get_details("0a1b"),
         "members": lambda: made.projects.get_member_details(ready["project_id"]),

@@ -15,7 +15,7 @@ from tests.server.models import COMMENTS, TEMPLATE
 from wxtuning import tiny
 from wxtuning.engine import Batch, Decoding
 from wxtuning.engine.template import render
-from wxtuning.server.answers import Answers, Ask
+from wxtuning.server.answering.answers import Answers, Ask
 from wxtuning.server.errors import Refused
 
 TINY = str(tiny.model_folder())
@@ -190,7 +190,7 @@ def test_a_fault_outside_a_batch_keeps_nobody_waiting(answers, monkeypatch):
 
 def test_tokens_are_counted_without_torch():
     code = (
-        "import sys; from wxtuning import tiny; from wxtuning.server.answers import Answers;"
+        "import sys; from wxtuning import tiny; from wxtuning.server.answering.answers import Answers;"
         "count = Answers().count_tokens(str(tiny.model_folder()), ['The lamp is great']);"
         "print(count, 'torch' in sys.modules)"
     )

@@ -15,11 +15,11 @@ import httpx
 import pytest
 import uvicorn
 
-from wxtuning.server.dispatch import Dispatch
-from wxtuning.server.door import Door
+from wxtuning.server.entrance.dispatch import Dispatch
+from wxtuning.server.entrance.door import Door
+from wxtuning.server.entrance.patience import protocol
 from wxtuning.server.errors import Refused
 from wxtuning.server.house import House
-from wxtuning.server.patience import protocol
 from wxtuning.server.routing import Answer, Call, Route, Stream
 from wxtuning.server.settings import Limits, Settings
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.server.processes import Running, limited
+from tests.server.processes import Running, limited, serving
 from wxtuning.server.app import routes
 
 LIMITS = {
@@ -460,8 +460,9 @@ def test_no_secret_is_in_the_log(server):
     assert not [secret for secret in secrets if secret in said]
 
 
-def test_the_files_are_for_their_owner_alone(server):
-    with server.http() as client:
+@pytest.mark.parametrize("platform", ["cpd", "cloud"])
+def test_the_files_are_for_their_owner_alone(tmp_path, platform):
+    with serving(tmp_path, "--platform", platform) as server, server.http() as client:
         client.post("/v2/spaces", json={"name": "x"}).raise_for_status()
     home = Path(server.ready["home"])
     found = [home, *home.rglob("*")]

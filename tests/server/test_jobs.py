@@ -14,9 +14,9 @@ from tests.engine.conftest import make_model
 from tests.server import rooms
 from tests.server.processes import serving, started
 from wxtuning import engine
-from wxtuning.server.jobs import in_turn
 from wxtuning.server.routes import trainings
 from wxtuning.server.state import Resource
+from wxtuning.server.trainings.jobs import in_turn
 
 SLOW = {"num_epochs": 50, "batch_size": 4}
 

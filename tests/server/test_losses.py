@@ -7,7 +7,7 @@ from datetime import datetime
 
 import pytest
 
-from wxtuning.server.losses import epochs, lines
+from wxtuning.server.trainings.losses import epochs, lines
 
 BEGAN = "2026-01-01T00:00:00.000Z"
 

@@ -6,10 +6,10 @@ import pytest
 
 from tests.server import rooms
 from tests.server import sdk_tuning as use
-from wxtuning.server import models
-from wxtuning.server.attachments import content_of
+from wxtuning.server.data.attachments import content_of
 from wxtuning.server.errors import Refused
 from wxtuning.server.routes import models as routes
+from wxtuning.server.trainings import models
 
 
 @pytest.fixture

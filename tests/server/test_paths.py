@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from wxtuning.server.paths import Table
+from wxtuning.server.entrance.paths import Table
 from wxtuning.server.routing import Route
 
 TABLE = Table(

@@ -10,11 +10,11 @@ from tests.server import rooms
 from tests.server import sdk_tuning as use
 from tests.server.processes import calling, serving
 from tests.server.store import store
-from wxtuning.server.endpoints import checked
+from wxtuning.server.data.endpoints import checked
+from wxtuning.server.data.files import file_at, folder_of
+from wxtuning.server.data.objects import fetch
+from wxtuning.server.data.references import check_data, check_results, copy_data
 from wxtuning.server.errors import Refused
-from wxtuning.server.files import file_at, folder_of
-from wxtuning.server.objects import fetch
-from wxtuning.server.references import check_data, check_results, copy_data
 
 STORE = {"access_key": "key", "secret_key": "secret"}
 HREF = "/v2/assets/4f2c"

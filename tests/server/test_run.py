@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.server.processes import Running, spawned, started
-from wxtuning.server.certificates import certificates
+from wxtuning.server.entrance.certificates import certificates
 
 
 @pytest.fixture

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from tests.server import sdk_tuning as use
-from wxtuning.server.catalog import Catalog
 from wxtuning.server.errors import Refused
-from wxtuning.server.parameters import before_answer, lora, prompt_tuning
+from wxtuning.server.trainings.catalog import Catalog
+from wxtuning.server.trainings.parameters import before_answer, lora, prompt_tuning
 
 SPECS, TASKS = "/ml/v1/foundation_model_specs", "/ml/v1/foundation_model_tasks"
 FLAN, TINY = "google/flan-t5-xl", "wxtuning/tiny"

@@ -7,8 +7,8 @@ from importlib import import_module
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from wxtuning.server.dispatch import Dispatch
-from wxtuning.server.door import Door
+from wxtuning.server.entrance.dispatch import Dispatch
+from wxtuning.server.entrance.door import Door
 from wxtuning.server.house import House
 from wxtuning.server.lock import HomeLock
 from wxtuning.server.routes.platform import KINDS, default

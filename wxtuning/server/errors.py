@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Mapping
 from typing import Any
 
-from wxtuning.server.quotes import quoted
+from wxtuning.server.trainings.quotes import quoted
 
 
 class Refused(Exception):

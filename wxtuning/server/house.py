@@ -14,10 +14,10 @@ from wxtuning.server.settings import Settings
 from wxtuning.server.state import Resource, State
 
 if TYPE_CHECKING:
-    from wxtuning.server.answers import Answers
-    from wxtuning.server.catalog import Catalog
-    from wxtuning.server.jobs import Jobs
-    from wxtuning.server.tokens import Tokens
+    from wxtuning.server.answering.answers import Answers
+    from wxtuning.server.entrance.tokens import Tokens
+    from wxtuning.server.trainings.catalog import Catalog
+    from wxtuning.server.trainings.jobs import Jobs
 
 
 _OPENING = threading.RLock()
@@ -46,25 +46,25 @@ class House:
 
     @room
     def tokens(self) -> Tokens:
-        from wxtuning.server.tokens import Tokens
+        from wxtuning.server.entrance.tokens import Tokens
 
         return Tokens(self.folder() / "keys.json", seconds=self.settings.token_seconds)
 
     @room
     def catalog(self) -> Catalog:
-        from wxtuning.server.catalog import Catalog
+        from wxtuning.server.trainings.catalog import Catalog
 
         return Catalog(self.settings.models, platform=self.settings.platform)
 
     @room
     def jobs(self) -> Jobs:
-        from wxtuning.server.jobs import Jobs
+        from wxtuning.server.trainings.jobs import Jobs
 
         return Jobs(self)
 
     @room
     def answers(self) -> Answers:
-        from wxtuning.server.answers import Answers
+        from wxtuning.server.answering.answers import Answers
 
         return Answers(self)
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from wxtuning.server.errors import invalid, not_found
-from wxtuning.server.quotes import quoted
 from wxtuning.server.routing import Call
 from wxtuning.server.state import Resource
+from wxtuning.server.trainings.quotes import quoted
 
 
 def named(call: Call, kind: str, part: str = "id") -> Resource:

@@ -7,8 +7,8 @@ from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 from wxtuning.server.errors import invalid
-from wxtuning.server.quotes import quoted
 from wxtuning.server.routing import Call
+from wxtuning.server.trainings.quotes import quoted
 
 T = TypeVar("T")
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from wxtuning.folder import write_atomically
-from wxtuning.server.certificates import Files
+from wxtuning.server.entrance.certificates import Files
 from wxtuning.server.house import House
 from wxtuning.server.routes.platform import default
 

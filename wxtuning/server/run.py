@@ -18,9 +18,9 @@ import uvicorn
 
 from wxtuning.errors import WxTuningError
 from wxtuning.server.app import App, app
-from wxtuning.server.certificates import Files, certificates
-from wxtuning.server.door import host_names
-from wxtuning.server.patience import Loop, protocol
+from wxtuning.server.entrance.certificates import Files, certificates
+from wxtuning.server.entrance.door import host_names
+from wxtuning.server.entrance.patience import Loop, protocol
 from wxtuning.server.ready import Ready
 from wxtuning.server.settings import Settings
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from wxtuning.server import models
-from wxtuning.server.asset_form import SHOWN, TYPES, data_asset
-from wxtuning.server.attachments import attachments_of, remove
+from wxtuning.server.data.asset_form import SHOWN, TYPES, data_asset
+from wxtuning.server.data.attachments import attachments_of, remove
 from wxtuning.server.errors import Refused, invalid, not_found, not_offered
 from wxtuning.server.house import House
 from wxtuning.server.lookup import named, part, text, texts
-from wxtuning.server.quotes import quoted
 from wxtuning.server.routing import Answer, Call, Route
 from wxtuning.server.state import Resource
+from wxtuning.server.trainings import models
+from wxtuning.server.trainings.quotes import quoted
 
 DUPLICATES = ("IGNORE", "REJECT", "REPLACE", "UPDATE")
 MOST_RESULTS = 200

@@ -6,13 +6,13 @@ from typing import Any
 
 from starlette.responses import FileResponse, Response
 
-from wxtuning.server import results
-from wxtuning.server.asset_form import attachment as shown
-from wxtuning.server.attachments import file_of
+from wxtuning.server.data.asset_form import attachment as shown
+from wxtuning.server.data.attachments import file_of
 from wxtuning.server.errors import invalid, not_found
 from wxtuning.server.lookup import named, text
 from wxtuning.server.routing import Answer, Call, Route
 from wxtuning.server.state import Resource
+from wxtuning.server.trainings import results
 
 UPLOADS = "/v2/asset_uploads"
 BYTES = "application/octet-stream"

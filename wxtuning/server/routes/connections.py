@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from wxtuning.server.asset_form import connection
+from wxtuning.server.data.asset_form import connection
 from wxtuning.server.errors import invalid, not_found
 from wxtuning.server.lookup import named, part, text
 from wxtuning.server.paging import page

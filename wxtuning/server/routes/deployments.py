@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from wxtuning.server import deployments
+from wxtuning.server.answering import deployments
 from wxtuning.server.errors import invalid, not_found, not_offered
 from wxtuning.server.lookup import part, text, texts
 from wxtuning.server.paging import page

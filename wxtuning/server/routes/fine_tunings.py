@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from wxtuning.server import training
 from wxtuning.server.errors import not_offered
-from wxtuning.server.kinds import FINE_TUNING
-from wxtuning.server.parameters import lora
-from wxtuning.server.quotes import quoted
 from wxtuning.server.routing import Answer, Call, Route
+from wxtuning.server.trainings import training
+from wxtuning.server.trainings.kinds import FINE_TUNING
+from wxtuning.server.trainings.parameters import lora
+from wxtuning.server.trainings.quotes import quoted
 
 
 def create(call: Call) -> Answer:

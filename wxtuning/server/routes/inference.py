@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from wxtuning.server import deployments, generation
-from wxtuning.server.answers import Ask
-from wxtuning.server.deployments import Served, ask_of
+from wxtuning.server.answering import deployments, generation
+from wxtuning.server.answering.answers import Ask
+from wxtuning.server.answering.deployments import Served, ask_of
+from wxtuning.server.answering.generation import Wish, wish
 from wxtuning.server.errors import invalid
-from wxtuning.server.generation import Wish, wish
 from wxtuning.server.routing import JSON, Call, Route, Stream
 
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 import shutil
 from typing import Any
 
-from wxtuning.server import models
-from wxtuning.server.attachments import content_of, file_of
+from wxtuning.server.data.attachments import content_of, file_of
 from wxtuning.server.errors import not_found, not_offered
 from wxtuning.server.house import House
-from wxtuning.server.kinds import KINDS
 from wxtuning.server.lookup import named, part, text
 from wxtuning.server.paging import page
-from wxtuning.server.quotes import quoted
 from wxtuning.server.routing import Answer, Call, Route
 from wxtuning.server.state import Resource
+from wxtuning.server.trainings import models
+from wxtuning.server.trainings.kinds import KINDS
+from wxtuning.server.trainings.quotes import quoted
 
 PATH = "/ml/v4/models"
 

@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from wxtuning.server import completions, deployments
-from wxtuning.server.answers import Ask
-from wxtuning.server.completions import CHAT, TEXT, Kind
-from wxtuning.server.deployments import Served, ask_of
+from wxtuning.server.answering import completions, deployments
+from wxtuning.server.answering.answers import Ask
+from wxtuning.server.answering.completions import CHAT, TEXT, Kind
+from wxtuning.server.answering.deployments import Served, ask_of
 from wxtuning.server.errors import Refused, invalid
 from wxtuning.server.routing import JSON, Call, Handler, Route, Stream
 from wxtuning.server.state import Resource

@@ -8,10 +8,10 @@ from typing import Any
 from wxtuning.server.errors import Refused, invalid
 from wxtuning.server.house import House
 from wxtuning.server.paging import page
-from wxtuning.server.quotes import quoted
 from wxtuning.server.routing import JSON, Answer, Call, Route
 from wxtuning.server.shown import public
 from wxtuning.server.state import Resource
+from wxtuning.server.trainings.quotes import quoted
 
 DEFAULT = "wxtuning/default"
 """The key under which the project and the space of the first start are found again."""
@@ -112,7 +112,7 @@ def _storage(call: Call, resource: Resource) -> Mapping[str, Any]:
     """Where the container's files lie; on IBM Cloud its keys are shown to those who ask for `credentials`."""
     if call.house.settings.platform == "cpd":
         return {"type": "assetfiles", "guid": resource.id}
-    from wxtuning.server.storage import storage_of
+    from wxtuning.server.data.storage import storage_of
 
     found = dict(storage_of(call.house, f"{resource.kind}/{resource.id}", call.url))
     if "credentials" not in call.query.get("include", ""):

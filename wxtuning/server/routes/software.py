@@ -6,9 +6,9 @@ import uuid
 from typing import Any
 
 from wxtuning.server.errors import not_found
-from wxtuning.server.models import SOFTWARE
 from wxtuning.server.paging import page
 from wxtuning.server.routing import Call, Route
+from wxtuning.server.trainings.models import SOFTWARE
 
 PATH = "/v2/software_specifications"
 IDENTITY = str(uuid.uuid5(uuid.NAMESPACE_URL, f"wxtuning:software_specification:{SOFTWARE}"))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from wxtuning.server.catalog import TASKS
 from wxtuning.server.paging import page
 from wxtuning.server.routing import Call, Route
+from wxtuning.server.trainings.catalog import TASKS
 
 SPECS, TASK_LIST = "/ml/v1/foundation_model_specs", "/ml/v1/foundation_model_tasks"
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
-from wxtuning.server import results
+from wxtuning.server.data.storage import PREFIX, check_signature, container_of
 from wxtuning.server.routing import Call, Route
-from wxtuning.server.storage import PREFIX, check_signature, container_of
+from wxtuning.server.trainings import results
 
 
 def read(call: Call) -> Response:

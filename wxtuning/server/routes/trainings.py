@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from wxtuning.server import training
 from wxtuning.server.errors import not_offered
-from wxtuning.server.kinds import PROMPT_TUNING
-from wxtuning.server.parameters import prompt_tuning
 from wxtuning.server.routing import Answer, Call, Route
+from wxtuning.server.trainings import training
+from wxtuning.server.trainings.kinds import PROMPT_TUNING
+from wxtuning.server.trainings.parameters import prompt_tuning
 
 OTHERS = ("pipeline", "experiment", "model_definition", "federated_learning")
 """What the service trains besides."""

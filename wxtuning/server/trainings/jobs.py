@@ -9,13 +9,13 @@ from collections.abc import Mapping, Sequence
 from threading import Condition, Event, Thread
 
 from wxtuning import engine
-from wxtuning.server import models
 from wxtuning.server.house import House
-from wxtuning.server.job import Job, Ledger
-from wxtuning.server.kinds import FINAL, KINDS
 from wxtuning.server.state import Resource
+from wxtuning.server.trainings import models
+from wxtuning.server.trainings.job import Job, Ledger
+from wxtuning.server.trainings.kinds import FINAL, KINDS
 
-logger = logging.getLogger("wxtuning.server.jobs")
+logger = logging.getLogger("wxtuning.server.trainings.jobs")
 
 STOP_SECONDS = 5.0
 """How long the end of the server waits for a job that is just reading its data."""

@@ -13,7 +13,7 @@ from contextlib import suppress
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from wxtuning.server.dispatch import written
+from wxtuning.server.entrance.dispatch import written
 from wxtuning.server.errors import Refused, invalid
 from wxtuning.server.routing import Answer
 from wxtuning.server.settings import Settings

@@ -13,12 +13,12 @@ from wxtuning import engine
 from wxtuning.engine import Decoding, EngineError
 from wxtuning.engine.look import pieces
 from wxtuning.progress import import_tqdm
-from wxtuning.server.bases import Bases
+from wxtuning.server.answering.bases import Bases
 from wxtuning.server.errors import Refused
 
 if TYPE_CHECKING:
     from wxtuning.engine.tokens import Tokens
-    from wxtuning.server.batching import Answered, Asking, Batching
+    from wxtuning.server.answering.batching import Answered, Asking, Batching
     from wxtuning.server.house import House
 
 SECONDS = 120.0
@@ -123,14 +123,14 @@ class Answers:
         self._bases.clear()
 
     def _running(self) -> Batching:
-        from wxtuning.server.batching import Batching
+        from wxtuning.server.answering.batching import Batching
 
         with self._turn:
             self._batching = self._batching or Batching()
             return self._batching
 
     def _asking(self, ask: Ask, *, wants_pieces: bool) -> Asking:
-        from wxtuning.server.batching import Asking
+        from wxtuning.server.answering.batching import Asking
 
         generator = self._bases.generator(ask.model, ask.adapter, ask.sha256)
         request = engine.Request(

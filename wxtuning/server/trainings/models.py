@@ -8,11 +8,11 @@ from typing import Any
 
 from wxtuning.server.errors import Refused
 from wxtuning.server.house import House
-from wxtuning.server.kinds import KINDS
-from wxtuning.server.parameters import before_answer
-from wxtuning.server.results import job_folder
 from wxtuning.server.shown import OWN, metadata, own
 from wxtuning.server.state import Resource
+from wxtuning.server.trainings.kinds import KINDS
+from wxtuning.server.trainings.parameters import before_answer
+from wxtuning.server.trainings.results import job_folder
 
 SOFTWARE = "watsonx-textgen-fm-1.0"
 BASE_TYPE = "base_foundation_model_1.0"

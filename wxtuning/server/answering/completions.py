@@ -14,7 +14,7 @@ from wxtuning.engine import Decoding
 from wxtuning.server.errors import Refused, invalid
 
 if TYPE_CHECKING:
-    from wxtuning.server.batching import Answered
+    from wxtuning.server.answering.batching import Answered
 
 JSON = Mapping[str, Any]
 

@@ -19,10 +19,10 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from wxtuning.server import bodies
+from wxtuning.server.entrance import bodies
+from wxtuning.server.entrance.paths import Match, Table
 from wxtuning.server.errors import Refused, busy, invalid, not_offered
 from wxtuning.server.house import House
-from wxtuning.server.paths import Match, Table
 from wxtuning.server.routing import JSON, Answer, Call, Route, Stream
 
 STRANGERS_BYTES = 16 * 1024

@@ -11,9 +11,9 @@ from typing import Any
 
 from wxtuning.engine.template import FIELD, render
 from wxtuning.folder import sha256_of
-from wxtuning.server import chain
-from wxtuning.server.adapters import WEIGHTS, fault_of
-from wxtuning.server.answers import Ask
+from wxtuning.server.answering import chain
+from wxtuning.server.answering.adapters import WEIGHTS, fault_of
+from wxtuning.server.answering.answers import Ask
 from wxtuning.server.errors import Refused, invalid, not_found
 from wxtuning.server.house import House
 from wxtuning.server.shown import OWN, metadata, own, public

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from wxtuning.server.endpoints import checked
+from wxtuning.server.data.endpoints import checked
 from wxtuning.server.errors import Refused, invalid
-from wxtuning.server.quotes import quoted
+from wxtuning.server.trainings.quotes import quoted
 
 CONNECT_SECONDS, READ_SECONDS, ATTEMPTS = 10, 60, 3
 BLOCK_BYTES = 1 << 20

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from wxtuning.server.attachments import attachments_of
+from wxtuning.server.data.attachments import attachments_of
 from wxtuning.server.house import House
 from wxtuning.server.shown import container_id
 from wxtuning.server.state import Resource

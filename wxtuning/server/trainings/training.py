@@ -8,17 +8,17 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from wxtuning.server import results
+from wxtuning.server.data.references import check_data, check_results
 from wxtuning.server.errors import Refused, invalid
-from wxtuning.server.kinds import FINAL, STATES, Kind
 from wxtuning.server.lookup import named, part, text, texts
 from wxtuning.server.paging import page
-from wxtuning.server.parameters import Values, model_of
-from wxtuning.server.quotes import quoted
-from wxtuning.server.references import check_data, check_results
 from wxtuning.server.routing import Answer, Call
 from wxtuning.server.shown import OWN, metadata, own, public
 from wxtuning.server.state import Resource
+from wxtuning.server.trainings import results
+from wxtuning.server.trainings.kinds import FINAL, STATES, Kind
+from wxtuning.server.trainings.parameters import Values, model_of
+from wxtuning.server.trainings.quotes import quoted
 
 Check = Callable[[Mapping[str, Any], dict[str, Any]], Values]
 """Checks the parameters of a tuning against the specification of its model, and fills in defaults."""

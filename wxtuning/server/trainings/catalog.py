@@ -9,10 +9,10 @@ from typing import Any
 
 from wxtuning import tiny
 from wxtuning.server.errors import Refused
-from wxtuning.server.filters import parsed
-from wxtuning.server.hyperparameters import LORA, PEFT, TINY, Table, bounded, prompt_tuning_of
-from wxtuning.server.quotes import quoted
 from wxtuning.server.settings import Platform
+from wxtuning.server.trainings.filters import parsed
+from wxtuning.server.trainings.hyperparameters import LORA, PEFT, TINY, Table, bounded, prompt_tuning_of
+from wxtuning.server.trainings.quotes import quoted
 
 TASKS = {
     "question_answering": "Question Answering",

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from wxtuning.server.catalog import TASKS, Spec
 from wxtuning.server.errors import Refused, invalid
-from wxtuning.server.hyperparameters import Entry, Table
-from wxtuning.server.quotes import quoted
+from wxtuning.server.trainings.catalog import TASKS, Spec
+from wxtuning.server.trainings.hyperparameters import Entry, Table
+from wxtuning.server.trainings.quotes import quoted
 
 FIELD, ANSWER = "{{input}}", "{{output}}"
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from urllib.parse import SplitResult, urlsplit
 
 from wxtuning.server.errors import Refused, invalid
-from wxtuning.server.quotes import quoted
+from wxtuning.server.trainings.quotes import quoted
 
 
 def checked(url: str, allowed: Sequence[str]) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from wxtuning.server.errors import Refused, invalid
 from wxtuning.server.house import House
-from wxtuning.server.quotes import quoted
+from wxtuning.server.trainings.quotes import quoted
 
 FOLDERS = {"project": "projects", "space": "spaces"}
 

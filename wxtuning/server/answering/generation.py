@@ -11,11 +11,11 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from wxtuning.engine import Decoding
-from wxtuning.server.answers import SECONDS
+from wxtuning.server.answering.answers import SECONDS
 from wxtuning.server.errors import Refused, invalid
 
 if TYPE_CHECKING:
-    from wxtuning.server.batching import Answered
+    from wxtuning.server.answering.batching import Answered
 
 DEFAULT_NEW_TOKENS = 20
 MOST_NEW_TOKENS = 8192

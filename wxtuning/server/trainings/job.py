@@ -13,16 +13,16 @@ from typing import Any
 
 from wxtuning import engine
 from wxtuning.engine.errors import EngineError
-from wxtuning.server import models
 from wxtuning.server.errors import Refused
 from wxtuning.server.house import House
-from wxtuning.server.kinds import PROMPT_TUNING
-from wxtuning.server.results import inline_metrics
 from wxtuning.server.shown import OWN, own
 from wxtuning.server.state import Resource
-from wxtuning.server.tuning import prepare
+from wxtuning.server.trainings import models
+from wxtuning.server.trainings.kinds import PROMPT_TUNING
+from wxtuning.server.trainings.results import inline_metrics
+from wxtuning.server.trainings.tuning import prepare
 
-logger = logging.getLogger("wxtuning.server.jobs")
+logger = logging.getLogger("wxtuning.server.trainings.jobs")
 
 LOOK_SECONDS = 0.2
 

@@ -10,14 +10,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from wxtuning.server.data.files import FOLDERS
 from wxtuning.server.errors import Refused
-from wxtuning.server.files import FOLDERS
 from wxtuning.server.house import House
-from wxtuning.server.kinds import KINDS, Kind
-from wxtuning.server.losses import epochs, lines, recent_epochs
-from wxtuning.server.quotes import quoted
 from wxtuning.server.shown import container_id
 from wxtuning.server.state import Resource
+from wxtuning.server.trainings.kinds import KINDS, Kind
+from wxtuning.server.trainings.losses import epochs, lines, recent_epochs
+from wxtuning.server.trainings.quotes import quoted
 
 METRICS, LOG, REQUEST, STATUS = "metrics.jsonl", "training.log", "request.json", "training-status.json"
 LOG_BYTES = 1_000_000

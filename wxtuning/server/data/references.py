@@ -9,12 +9,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from wxtuning.server.attachments import content_of
+from wxtuning.server.data.attachments import content_of
+from wxtuning.server.data.files import file_at, inside
+from wxtuning.server.data.objects import fetch
 from wxtuning.server.errors import invalid, not_found
-from wxtuning.server.files import file_at, inside
 from wxtuning.server.house import House
-from wxtuning.server.objects import fetch
-from wxtuning.server.quotes import quoted
+from wxtuning.server.trainings.quotes import quoted
 
 Reference = Mapping[str, Any]
 

@@ -12,14 +12,14 @@ from wxtuning.engine.config import TuneConfig
 from wxtuning.engine.errors import EngineError
 from wxtuning.engine.files import write_atomically
 from wxtuning.errors import DataError
-from wxtuning.server.catalog import MOST_RECORDS
+from wxtuning.server.data.references import copy_data
 from wxtuning.server.errors import invalid
 from wxtuning.server.house import House
-from wxtuning.server.kinds import KINDS, PROMPT_TUNING
-from wxtuning.server.parameters import before_answer
-from wxtuning.server.references import copy_data
-from wxtuning.server.results import job_folder
 from wxtuning.server.state import Resource
+from wxtuning.server.trainings.catalog import MOST_RECORDS
+from wxtuning.server.trainings.kinds import KINDS, PROMPT_TUNING
+from wxtuning.server.trainings.parameters import before_answer
+from wxtuning.server.trainings.results import job_folder
 
 MOST_NAMED = 5
 """Records that a failure names; the rest are counted."""

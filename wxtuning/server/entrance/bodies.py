@@ -15,9 +15,9 @@ from urllib.parse import parse_qsl
 from starlette.requests import ClientDisconnect, Request
 
 from wxtuning.rows.jsontext import MOST_LEVELS, is_deep
+from wxtuning.server.entrance.uploads import Upload
 from wxtuning.server.errors import Refused, invalid
 from wxtuning.server.settings import MIB, Limits
-from wxtuning.server.uploads import Upload
 
 MOST_FIELDS = 100
 """Fields of a form, and parameters of an address."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Set
 
 from wxtuning.server.errors import invalid
-from wxtuning.server.quotes import quoted
+from wxtuning.server.trainings.quotes import quoted
 
 KINDS = ("modelid_", "provider_", "source_", "input_tier_", "output_tier_", "tier_", "task_", "lifecycle_", "function_")
 

@@ -1,0 +1,1 @@
+"""Deployments and answers: what waits is answered together, whoever asked."""

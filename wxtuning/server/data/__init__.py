@@ -1,0 +1,1 @@
+"""Data assets and what else a training may read, and the doors to object stores."""
