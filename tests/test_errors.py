@@ -23,6 +23,7 @@ from wxtuning.errors import (
     PlanError,
     RunLocked,
     Unavailable,
+    UploadIntegrityError,
     WaitTimeout,
     WxTuningError,
 )
@@ -40,6 +41,7 @@ PARENTS = {
     NotAuthorized: (AdapterError,),
     NotOffered: (AdapterError,),
     Unavailable: (AdapterError,),
+    UploadIntegrityError: (AdapterError,),
     JobError: (WxTuningError,),
     JobFailed: (JobError,),
     JobCanceled: (JobError,),
@@ -59,6 +61,7 @@ ERRORS = [
     NotAuthorized("no token", backend="hub", hint=HINT),
     NotOffered("no LoRA", backend="watsonx", hint=HINT),
     Unavailable("503", backend="watsonx", hint=HINT),
+    UploadIntegrityError("other bytes", backend="cos", hint=HINT),
     JobError("ended", job="local:demo-1", hint=HINT),
     JobFailed("out of memory", job="local:demo-1", hint=HINT),
     JobCanceled("cancelled", job="local:demo-1", hint=HINT),
@@ -121,7 +124,9 @@ def test_a_plan_error_lists_and_keeps_all_problems():
     assert str(error) == "2 problems:\n  - no name\n  - no rows"
 
 
-@pytest.mark.parametrize("kind", [AdapterError, MissingDependency, NotAuthorized, NotOffered, Unavailable])
+@pytest.mark.parametrize(
+    "kind", [AdapterError, MissingDependency, NotAuthorized, NotOffered, Unavailable, UploadIntegrityError]
+)
 def test_an_adapter_error_names_its_backend(kind):
     assert kind("no answer", backend="watsonx").backend == "watsonx"
     with pytest.raises(TypeError):
