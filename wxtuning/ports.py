@@ -192,7 +192,7 @@ class Store(Protocol):
         """
         ...
 
-    def get(self, ref: DataRef, to: Path) -> None:
+    def get(self, ref: DataRef, to: str | Path) -> None:
         """Fetch a file; `to` is replaced in one step, and only by the bytes that `ref` names.
 
         Raises:

@@ -162,7 +162,10 @@ _STORES = (
 
 
 def _shown(value: object) -> str:
-    return repr(value) if isinstance(value, str) else type(value).__name__
+    if not isinstance(value, str):
+        return type(value).__name__
+    # What stands before an @ in an address may be a key.
+    return repr(re.sub(r"//.*@", "//…@", value))
 
 
 def evaluator(task: Task, words: Mapping[str, str]) -> Evaluator:

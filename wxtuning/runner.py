@@ -207,15 +207,26 @@ def _submit(run: Run) -> Chain[JobRef]:
 def _upload(run: Run) -> Chain[None]:
     if run.store is None:
         return
-    store = registry.store(run.store)
+    known = cast("dict[str, dict[str, Any]] | None", run.done("upload"))
 
     def act() -> Chain[object]:
         refs = {}
         for part in _parts(run):
-            refs[part] = asdict((yield from watched("upload", partial(_stored, run, store, part), text=part)))
+            refs[part] = asdict((yield from _put(run, part)))
         return refs
 
     yield from _once(run, "upload", act, lambda refs: ", ".join(ref["uri"] for ref in refs.values()))
+    if known and run.done("submit") is None:
+        # Since then it may have been released, or the same address may lead elsewhere.
+        store = registry.store(run.store)
+        for part in [part for part, ref in known.items() if not store.exists(DataRef(**ref))]:
+            yield from _put(run, part)
+
+
+def _put(run: Run, part: str) -> Chain[DataRef]:
+    # Made only now: who comes back to a run whose job is accepted needs no store, and may have no keys to it.
+    store = registry.store(run.store)
+    return (yield from watched("upload", partial(_stored, run, store, part), text=part))
 
 
 def _stored(run: Run, store: Store, part: str, watch: Watch) -> DataRef:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from wxtuning import compare
 from wxtuning.compare import Column, Comparison
-from wxtuning.errors import JobCanceled, JobFailed, LeakageError, NotOffered, Unavailable, WaitTimeout
+from wxtuning.errors import DataError, JobCanceled, JobFailed, LeakageError, NotOffered, Unavailable, WaitTimeout
 from wxtuning.events import Event, Pause, Progress
 from wxtuning.folder import write_atomically
 from wxtuning.metrics import confusion, perplexity
@@ -27,6 +27,7 @@ __all__ = [
     "fence",
     "load",
     "open_rows",
+    "reference",
     "submit",
     "upload",
     "wait",
@@ -34,6 +35,8 @@ __all__ = [
 ]
 
 LOG_LINES = 12
+
+PIECE_BYTES = 2**20
 
 
 def load(source: Source, limit: int | None = None) -> tuple[Item, ...]:
@@ -45,13 +48,34 @@ def load(source: Source, limit: int | None = None) -> tuple[Item, ...]:
     return tuple(islice(source.rows(), limit))
 
 
-def write(records: Sequence[Record], file: Path) -> DataRef:
+def write(records: Sequence[Record], file: str | Path) -> DataRef:
     """Write records as JSON Lines, in one step, and say what the file holds."""
     from hashlib import sha256
 
     content = jsonl(records)
-    write_atomically(file, content)
-    return DataRef(uri=file.as_uri(), sha256=sha256(content).hexdigest(), rows=len(records), size_bytes=len(content))
+    write_atomically(Path(file), content)
+    address = Path(file).absolute().as_uri()
+    return DataRef(uri=address, sha256=sha256(content).hexdigest(), rows=len(records), size_bytes=len(content))
+
+
+def reference(file: str | Path) -> DataRef:
+    """What a file of lines holds, such as one that `convert_file` wrote; reads it once.
+
+    Raises:
+        DataError: if it cannot be read.
+    """
+    from hashlib import sha256
+
+    digest, rows = sha256(), 0
+    try:
+        with Path(file).open("rb") as content:
+            while piece := content.read(PIECE_BYTES):
+                digest.update(piece)
+                rows += piece.count(b"\n")
+            size = content.tell()
+    except OSError as cause:
+        raise DataError(f"{file} cannot be read: {cause.strerror}", hint="Name a file that is there.") from cause
+    return DataRef(uri=Path(file).absolute().as_uri(), sha256=digest.hexdigest(), rows=rows, size_bytes=size)
 
 
 def fence(train: Iterable[Record], test: Iterable[Record]) -> None:
@@ -88,7 +112,7 @@ def upload(store: Store, data: DataRef, name: str, *, owner: str, watch: Watch =
 
     Args:
         store: Where to.
-        data: The file, as `write` or `convert_file` left it.
+        data: The file, as `write` left it; `reference` describes any other.
         name: For people, the first part of the file's name in the store.
         owner: The key of the run that needs it; `store.release(owner)` gives it up.
         watch: Told of the bytes that are done.

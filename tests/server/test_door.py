@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.server.processes import Running, limited, serving
-from wxtuning.server.app import routes
+from wxtuning.server.application import routes
 
 LIMITS = {
     "head_seconds": 1.0, "body_seconds": 1.5, "upload_seconds": 2.0, "idle_seconds": 1.0, "keep_seconds": 1,

@@ -137,6 +137,13 @@ def test_a_job_that_is_removed_leaves_no_file(house, project):
     assert list(house.folder("jobs").iterdir()) == []
 
 
+def test_what_is_left_of_a_removed_job_goes_when_the_server_starts(house):
+    left = house.folder("jobs", "7b9f")
+    (left / "train.jsonl").write_text("{}")
+    with working(house):
+        assert not left.exists()
+
+
 @pytest.mark.slow
 def test_one_job_waits_while_another_runs(house, project):
     first, second = (queued(house, project, rooms.lines(60), **SLOW) for _ in range(2))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import stat
 import subprocess
@@ -38,6 +39,14 @@ def test_it_starts_in_less_than_three_seconds_without_torch(tmp_path):
     assert seconds < 3
     assert "libpython" in loaded or "python" in loaded
     assert [name for name in ("libtorch", "tokenizers", "pyarrow") if name in loaded] == []
+
+
+def test_the_application_is_made_as_the_documentation_shows(tmp_path):
+    text = (Path(__file__).parents[2] / "docs" / "server.md").read_text()
+    code = text.partition("it is an ASGI application:")[2].partition("```python\n")[2].partition("```")[0]
+    (tmp_path / "block.py").write_text(f"{code}\nassert callable(application) and api_key\napplication.close()\n")
+    root = Path(__file__).parents[2]
+    subprocess.run([sys.executable, "block.py"], cwd=tmp_path, check=True, env={**os.environ, "PYTHONPATH": str(root)})
 
 
 @pytest.mark.parametrize("by", [signal.SIGTERM, signal.SIGINT])

@@ -126,6 +126,8 @@ def test_a_finished_run_is_not_canceled(server, run):
         ({"name": "x" * 1001}, 400, "1,001 characters; expected at most 1,000"),
         ({"name": 7}, 400, "name is 7; expected a text"),
         ({"pipeline": {"id": "p"}}, 404, "not offered by this server: POST /ml/v4/trainings with pipeline"),
+        ({"tuning": {"task_id": []}}, 400, "task_id is []; expected one of"),
+        ({"tuning": {"task_id": {}}}, 400, "task_id is {}; expected one of"),
         ({"project_id": "none"}, 404, "there is no project 'none'"),
         ({"project_id": None}, 400, "neither project_id nor space_id is given"),
     ],
@@ -249,4 +251,14 @@ def test_the_storage_of_a_project_answers_its_own_keys_only(cloud, cloud_sdk, tm
     assert reads["wrong secret"] == reads["wrong key"] == "403"
     assert reads["another bucket"] == reads["another file"] == "404"
     with cloud.http() as client:
-        assert client.get(f"/storage/project-{cloud.project}/out/{run['id']}/metrics.jsonl").status_code == 403
+        path = f"/storage/project-{cloud.project}/out/{run['id']}/metrics.jsonl"
+        assert client.get(path).status_code == 403
+        key = "Credential=\xe9/20260101/us/s3/aws4_request, SignedHeaders=host;x-amz-date"
+        signed = f"AWS4-HMAC-SHA256 {key}, Signature={'0' * 64}".encode("latin-1")
+        assert client.get(path, headers={"Authorization": signed}).status_code == 403
+
+
+def test_a_number_too_large_for_json_is_refused(cpd):
+    with cpd.http() as client:
+        answer = client.post(TRAININGS, content=b'{"name": 1e999}', headers={"Content-Type": "application/json"})
+    assert (answer.status_code, answer.json()["errors"][0]["code"]) == (400, "json_type_error")

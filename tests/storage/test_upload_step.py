@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import runpy
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
@@ -143,6 +145,18 @@ def test_a_failed_upload_starts_no_job_and_goes_on_when_run_again(experiment, ba
     assert (run.state, backend.calls["submit"]) == ("completed", 1)
 
 
+def test_what_has_gone_since_it_was_uploaded_is_uploaded_again_before_the_job_starts(experiment, backend, store):
+    submit = backend.submit
+    backend.submit = lambda *_: (_ for _ in ()).throw(wx.Unavailable("not now", backend="fake"))
+    with pytest.raises(wx.Unavailable):
+        experiment.upload(store).run()
+    backend.submit = submit
+    assert len(store.release(experiment.upload(store).plan().key)) == 2
+    run = experiment.upload(store).run()
+    assert [store.exists(ref) for ref in (backend.jobs[run.plan.job_key].train, *store.list(run.key))] == [True] * 3
+    assert store.calls["put"] == 4
+
+
 def test_progress_is_told_in_bytes_of_each_file(experiment, store):
     told = []
     run = experiment.upload(store).run(listen=told.append)
@@ -169,6 +183,12 @@ def test_a_run_is_found_again_with_its_store(experiment, store, home, backend):
     run = experiment.upload(store).run()
     job = wx.attach(run.key, on=backend)
     assert (job.so_far.plan.store, job.so_far.state) == (store.describe(), "completed")
+
+
+def test_who_comes_back_to_a_run_whose_job_is_accepted_needs_no_store(experiment, backend, store):
+    store.describe = lambda: "elsewhere://here"
+    key = experiment.upload(store).run().key
+    assert wx.attach(key, on=backend).result().state == "completed"
 
 
 def test_the_journal_knows_what_was_uploaded(experiment, store, home):
@@ -228,3 +248,23 @@ def test_rows_go_into_a_store_without_a_file_on_the_way(tmp_path, monkeypatch, w
         streamed = steps.convert_into(steps.open_rows(rows), *conversion, out)
     assert steps.convert_file(steps.open_rows(rows), *conversion, tmp_path / "lines.jsonl") == streamed
     assert (sha256_of(tmp_path / "lines.jsonl"), out.data.rows) == (out.data.sha256, 5_000)
+
+
+def test_the_steps_of_the_documentation_run_as_they_are_written(tmp_path, monkeypatch):
+    text = (Path(__file__).parents[2] / "docs" / "storage.md").read_text()
+    code = text.partition("## Without a chain")[2].partition("```python\n")[2].partition("```")[0]
+    monkeypatch.chdir(tmp_path)
+    rows = [{"question": f"What is {number}?", "answer": f"A number, {number}."} for number in range(50)]
+    Path("rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    Path("block.py").write_text(code)
+    runpy.run_path("block.py")
+    assert Path("back.jsonl").read_bytes() == Path("lines.jsonl").read_bytes()
+
+
+def test_a_key_in_an_address_is_not_repeated(experiment):
+    assert "s3cret" not in problems_of(experiment.upload("https://me:s3cret@host/bucket"))
+
+
+def test_a_file_that_is_not_there_has_no_reference(tmp_path):
+    with pytest.raises(wx.DataError, match="cannot be read"):
+        steps.reference(tmp_path / "nothing.jsonl")

@@ -80,13 +80,13 @@ class LocalStore:
                 check_same(incoming.data, expected)
             incoming.data = self._adopted(temporary, incoming.data, name, owner)
 
-    def get(self, ref: DataRef, to: Path) -> None:
+    def get(self, ref: DataRef, to: str | Path) -> None:
         file = self._own(ref)
         if not file.is_file():
             raise NotOffered(
                 f"{ref.uri} is not there", backend=self.name, hint="It may have been released; put it again."
             )
-        with replacing(to, needed=ref.size_bytes) as out, file.open("rb") as content:
+        with replacing(Path(to), needed=ref.size_bytes) as out, file.open("rb") as content:
             digest = hashlib.sha256()
             while piece := content.read(PIECE_BYTES):
                 digest.update(piece)

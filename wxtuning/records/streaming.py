@@ -47,7 +47,7 @@ class Reader(Protocol):
 
 
 def convert_file(
-    reader: Reader, mapping: ColumnMapping, cleaning: Cleaning, to: Path, labels: Sequence[str] = ()
+    reader: Reader, mapping: ColumnMapping, cleaning: Cleaning, to: str | Path, labels: Sequence[str] = ()
 ) -> DataReport:
     """Map, clean and check rows on their way into a JSON Lines file; memory grows by 24 bytes a row.
 
@@ -65,7 +65,7 @@ def convert_file(
         WxTuningError: if the file cannot be written.
     """
     _check(cleaning)
-    with replacing(to) as file:
+    with replacing(Path(to)) as file:
         return convert_into(reader, mapping, cleaning, Pieces(file), labels)
 
 

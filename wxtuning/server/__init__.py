@@ -8,12 +8,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from wxtuning.server.app import app
+    from wxtuning.server.application import app
     from wxtuning.server.settings import Settings
 
 __all__ = ["Settings", "app"]
 
-_ON_USE = {"Settings": "settings", "app": "app"}
+_ON_USE = {"Settings": "settings", "app": "application"}
 
 
 def __getattr__(name: str) -> Any:

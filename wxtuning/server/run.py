@@ -17,7 +17,7 @@ from pathlib import Path
 import uvicorn
 
 from wxtuning.errors import WxTuningError
-from wxtuning.server.app import App, app
+from wxtuning.server.application import App, app
 from wxtuning.server.entrance.certificates import Files, certificates
 from wxtuning.server.entrance.door import host_names
 from wxtuning.server.entrance.patience import Loop, protocol

@@ -78,7 +78,10 @@ class Owners:
         return f"{self.prefix}{OWNERS}/{plain(owner)}/{file}"
 
     def _read(self, key: str) -> bytes:
-        body = self.connection.ask("get_object", Key=key)["Body"]
+        return self.connection.repeatedly(lambda: self._content(key), self.connection.request("get_object", key))
+
+    def _content(self, key: str) -> bytes:
+        body = self.connection.once("get_object", Key=key)["Body"]
         try:
             return bytes(body.read())
         finally:

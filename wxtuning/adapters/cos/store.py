@@ -235,10 +235,14 @@ class COS:
                 incoming.give_up()
                 raise
 
-    def get(self, ref: DataRef, to: Path) -> None:
+    def get(self, ref: DataRef, to: str | Path) -> None:
         """Fetch a file; see `Store`."""
         key = self._key(ref)
-        with _naming(ref), self._connected(ref.size_bytes) as connection, replacing(to, needed=ref.size_bytes) as file:
+        with (
+            _naming(ref),
+            self._connected(ref.size_bytes) as connection,
+            replacing(Path(to), needed=ref.size_bytes) as file,
+        ):
             digest = hashlib.sha256()
             for piece in pieces(connection, key, ref.size_bytes):
                 digest.update(piece)

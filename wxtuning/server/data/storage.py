@@ -60,7 +60,7 @@ def check_signature(house: House, method: str, path: str, headers: Mapping[str, 
         Refused: if it is not signed with them, or its time is more than a quarter of an hour away.
     """
     keys, found = house.tokens.keys, _AUTHORIZATION.fullmatch(headers.get("authorization", ""))
-    if found is None or not hmac.compare_digest(found["key"], keys.access_key_id):
+    if found is None or not hmac.compare_digest(found["key"].encode(), keys.access_key_id.encode()):
         raise _refused("the request is not signed with the keys of this storage")
     names = found["headers"].split(";")
     if not {"host", "x-amz-date"} <= set(names) or not _is_now(headers.get("x-amz-date", "")):
@@ -72,7 +72,7 @@ def check_signature(house: House, method: str, path: str, headers: Mapping[str, 
     hashed = hashlib.sha256(request.encode()).hexdigest()
     text = f"AWS4-HMAC-SHA256\n{headers['x-amz-date']}\n{scope}\n{hashed}"
     expected = _signature(keys.secret_access_key, (found["day"], found["region"], "s3", "aws4_request"), text)
-    if not hmac.compare_digest(expected, found["signature"]):
+    if not hmac.compare_digest(expected.encode(), found["signature"].encode()):
         raise _refused("the signature does not fit the request")
 
 

@@ -120,7 +120,8 @@ def _parsed(content: bytes) -> Any:
         if is_deep(text):
             raise invalid(f"the JSON is nested more than {MOST_LEVELS} levels deep; flatten it")
         value = json.loads(text, parse_constant=_no_number)
-        json.dumps(value, ensure_ascii=False).encode()  # fails on half a surrogate pair, which no file can hold
+        # Fails on half a surrogate pair, which no file can hold, and on numbers too large to be written as JSON.
+        json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
     except ValueError as cause:
         raise Refused(400, "json_type_error", f"the body cannot be read as JSON: {_reason(cause)}") from None
     return value

@@ -6,6 +6,7 @@ import logging
 import shutil
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from threading import Condition, Event, Thread
 
 from wxtuning import engine
@@ -37,6 +38,7 @@ class Jobs:
     def start(self) -> None:
         """Take up what waits and what was left, and begin."""
         models.sweep(self._house)
+        self._sweep()
         left = [found for kind in KINDS for found in self._house.state.all(kind) if not _has_ended(found)]
         with self._changed:
             self._waiting = sorted(left, key=_begun_first)
@@ -78,6 +80,13 @@ class Jobs:
             if training.id not in self._busy:
                 self._clear(training)
 
+    def _sweep(self) -> None:
+        """Remove what is left of trainings that were removed while they ran, in a server that was then killed."""
+        known = {found.id for kind in KINDS for found in self._house.state.all(kind)}
+        for folder in self._house.folder("jobs").iterdir():
+            if folder.name not in known:
+                _cleared(folder)
+
     def _take_out(self, training: Resource) -> bool:
         """Whether a training was waiting; now it is not."""
         kept = [one for one in self._waiting if one.id != training.id]
@@ -109,9 +118,12 @@ class Jobs:
             return chosen
 
     def _clear(self, training: Resource) -> None:
-        folder = self._house.folder("jobs", training.id)
-        engine.cancel(folder)
-        shutil.rmtree(folder, ignore_errors=True)
+        _cleared(self._house.folder("jobs", training.id))
+
+
+def _cleared(folder: Path) -> None:
+    engine.cancel(folder)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def in_turn(waiting: Sequence[Resource], running: Sequence[str], turns: Mapping[str, int]) -> Resource:

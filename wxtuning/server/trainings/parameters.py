@@ -123,7 +123,7 @@ def _range(entry: Entry) -> str:
 
 def _task(given: Mapping[str, Any]) -> Iterator[Problem]:
     task = given.get("task_id", "generation")
-    if task not in TASKS:
+    if not isinstance(task, str) or task not in TASKS:
         yield "task_id", f"is {quoted(task)}; expected one of {', '.join(TASKS)}"
 
 
