@@ -39,6 +39,12 @@ def test_deployments_and_base_models_are_listed(cpd, client, model, soft):
     assert client.models.retrieve(BASE).id == BASE
 
 
+def test_a_call_that_is_not_offered_is_refused_as_such_and_logged(cpd, client):
+    with pytest.raises(openai.NotFoundError, match="not offered by this server: POST /v1/embeddings"):
+        client.embeddings.create(model=BASE, input="x")
+    assert "not offered: POST /v1/embeddings" in cpd.said("not offered: POST /v1/embeddings")
+
+
 def test_a_completion_is_what_the_model_says(client, model, soft):
     found = client.completions.create(model=model, prompt=COMMENTS[0], max_tokens=20)
     (choice,) = found.choices

@@ -28,6 +28,9 @@ from wxtuning.server.routing import JSON, Answer, Call, Route, Stream
 STRANGERS_BYTES = 16 * 1024
 """The longest body of a caller without a token."""
 
+OPENAI = "/v1/"
+"""Below this are the calls of OpenAI's clients."""
+
 log = logging.getLogger("wxtuning.server")
 
 
@@ -43,6 +46,7 @@ class Dispatch:
         self._limits = house.settings.limits
         self._strangers = replace(self._limits, body_bytes=min(self._limits.body_bytes, STRANGERS_BYTES))
         self._table = Table([route for route in routes if route.only in ("", house.settings.platform)])
+        self._of_openai = next((route for route in routes if route.token == "key"), None)
         self._threads = ThreadPoolExecutor(self._limits.requests, thread_name_prefix="call")
         self._working = 0
 
@@ -53,7 +57,8 @@ class Dispatch:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
         match = self._table.match(request.method, _raw_path(scope))
-        write = match.route.refusal if match else Refused.body
+        manners = match.route if match else self._manners(_raw_path(scope))
+        write = manners.refusal if manners else Refused.body
         try:
             asked = await self._asked(request, match)
             with asked.file_removed(), self._place():
@@ -61,6 +66,10 @@ class Dispatch:
                 await response(scope, receive, send)
         except Refused as refusal:
             await _refused(refusal, write)(scope, receive, send)
+
+    def _manners(self, path: str) -> Route | None:
+        """A route that knows how the callers of an unknown address show who they are, and how they are refused."""
+        return self._of_openai if path.startswith(OPENAI) else None
 
     @contextmanager
     def _place(self) -> Iterator[None]:
@@ -89,7 +98,8 @@ class Dispatch:
 
     def _admit(self, request: Request, match: Match | None, query: dict[str, str], headers: dict[str, str]) -> None:
         # What is not offered asks for a token like everything else: a stranger learns nothing.
-        token = match.route.token if match else "bearer"
+        manners = match.route if match else self._manners(_raw_path(request.scope))
+        token = manners.token if manners else "bearer"
         if (match and match.route.is_open) or token == "own":
             return
         if token == "url":
