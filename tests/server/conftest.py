@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.server import models
+from tests.server import models, rooms
 from tests.server.processes import Ask, Running, calling, serving
+from wxtuning.server.house import House
 
 PLATFORMS = ("cpd", "cloud")
 
@@ -69,3 +70,15 @@ def soft(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def lora(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a tuned LoRA adapter."""
     return models.tuned(tmp_path_factory.mktemp("tuned") / "lora", "lora")
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> House:
+    """What the routes of a server share, without a door."""
+    return rooms.opened(tmp_path / "home")
+
+
+@pytest.fixture
+def project(house: House) -> str:
+    """A project of that house."""
+    return rooms.project_of(house)

@@ -21,16 +21,6 @@ from wxtuning.server.trainings.jobs import in_turn
 SLOW = {"num_epochs": 50, "batch_size": 4}
 
 
-@pytest.fixture
-def house(tmp_path):
-    return rooms.opened(tmp_path / "home")
-
-
-@pytest.fixture
-def project(house):
-    return rooms.project_of(house)
-
-
 @contextmanager
 def working(house):
     house.jobs.start()

@@ -13,16 +13,6 @@ from wxtuning.server.trainings import models
 
 
 @pytest.fixture
-def house(tmp_path):
-    return rooms.opened(tmp_path / "home")
-
-
-@pytest.fixture
-def project(house):
-    return rooms.project_of(house)
-
-
-@pytest.fixture
 def run(house, project):
     """A training with an adapter, as a completed one has it."""
     found = rooms.queued(house, project, "no-asset")

@@ -21,16 +21,6 @@ HREF = "/v2/assets/4f2c"
 
 
 @pytest.fixture
-def house(tmp_path):
-    return rooms.opened(tmp_path / "home")
-
-
-@pytest.fixture
-def project(house):
-    return rooms.project_of(house)
-
-
-@pytest.fixture
 def objects():
     with store() as found:
         yield found

@@ -67,6 +67,13 @@ def experiment(rows, backend):
     )
 
 
+@pytest.fixture
+def here(rows):
+    """An experiment that really tunes, on this machine."""
+    asked = wx.TuningExperiment("colours", task="classification").load(rows).clean()
+    return asked.to_jsonl(input="text", output="colour").tune(num_epochs=1)
+
+
 def problems_of(experiment):
     with pytest.raises(wx.PlanError) as caught:
         experiment.plan()
@@ -199,23 +206,13 @@ def test_the_journal_knows_what_was_uploaded(experiment, store, home):
 
 
 @pytest.mark.slow
-def test_this_machine_trains_on_what_the_store_holds(rows, tmp_path):
-    store = Counting(tmp_path / "shared")
-    asked = (
-        wx.TuningExperiment("colours", task="classification")
-        .load(rows)
-        .clean()
-        .to_jsonl(input="text", output="colour")
-        .tune(num_epochs=1)
-        .upload(store)
-    )
-    run = asked.run()
+def test_this_machine_trains_on_what_the_store_holds(here, store):
+    run = here.upload(store).run()
     assert store.calls["get"] == 1
     assert sha256_of(wx.Local().folder(run.job) / "train.jsonl") == run.plan.train.sha256
 
 
-def test_this_machine_does_not_train_on_other_bytes(rows, tmp_path):
-    store = Counting(tmp_path / "shared")
+def test_this_machine_does_not_train_on_other_bytes(here, store):
     put = store.put
 
     def spoilt(*args, **how):
@@ -224,16 +221,8 @@ def test_this_machine_does_not_train_on_other_bytes(rows, tmp_path):
         return ref
 
     store.put = spoilt
-    asked = (
-        wx.TuningExperiment("colours", task="classification")
-        .load(rows)
-        .clean()
-        .to_jsonl(input="text", output="colour")
-        .tune(num_epochs=1)
-        .upload(store)
-    )
     with pytest.raises(wx.UploadIntegrityError, match="not what was stored"):
-        asked.run()
+        here.upload(store).run()
 
 
 @pytest.mark.parametrize("way", ["columns", "rows"])

@@ -14,76 +14,79 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from wxtuning.server.settings import Limits
 
 
-def protocol(limits: Limits) -> type[H11Protocol]:
+def protocol(limits: Limits) -> type[InTime]:
+    """`InTime` with these limits; uvicorn makes one for each connection, and can hand it none."""
+    return type("InTime", (InTime,), {"limits": limits})
+
+
+class InTime(H11Protocol):
     """uvicorn's HTTP/1.1, for callers whose headers come in time and who read what they asked for."""
 
-    class InTime(H11Protocol):
-        _deadline: asyncio.TimerHandle | None = None
-        _reading: asyncio.TimerHandle | None = None
+    limits = Limits()
+    _deadline: asyncio.TimerHandle | None = None
+    _reading: asyncio.TimerHandle | None = None
 
-        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-            super().connection_made(transport)
-            self._watch()
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._watch()
 
-        def data_received(self, data: bytes) -> None:
-            super().data_received(data)
-            self._watch()
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        self._watch()
 
-        def on_response_complete(self) -> None:
-            super().on_response_complete()
-            self._watch()
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        self._watch()
 
-        def pause_writing(self) -> None:
-            super().pause_writing()
-            self._reading = self.loop.call_later(limits.idle_seconds, self._too_late)
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._reading = self.loop.call_later(self.limits.idle_seconds, self._too_late)
 
-        def resume_writing(self) -> None:
-            self._unread()
-            super().resume_writing()
+    def resume_writing(self) -> None:
+        self._unread()
+        super().resume_writing()
 
-        def connection_lost(self, exc: Exception | None) -> None:
-            self._unwatch()
-            self._unread()
-            super().connection_lost(exc)
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._unwatch()
+        self._unread()
+        super().connection_lost(exc)
 
-        def shutdown(self) -> None:
-            # An idle caller over TLS would be waited for, until it agrees to the end of the connection.
-            if self._is_answering():
-                super().shutdown()
-            else:
-                self.transport.abort()
-
-        def _watch(self) -> None:
-            # From the first byte of a request on; between two requests the shorter limit for idle connections holds.
-            if self._is_answering() or self._is_between() or self.transport.is_closing():
-                self._unwatch()
-            elif self._deadline is None:
-                self._deadline = self.loop.call_later(limits.head_seconds, self._too_late)
-
-        def _unwatch(self) -> None:
-            if self._deadline:
-                self._deadline.cancel()
-                self._deadline = None
-
-        def _unread(self) -> None:
-            if self._reading:
-                self._reading.cancel()
-                self._reading = None
-
-        def _is_answering(self) -> bool:
-            return self.cycle is not None and not self.cycle.response_complete
-
-        def _is_between(self) -> bool:
-            return self.timeout_keep_alive_task is not None and self.conn.their_state is h11.IDLE
-
-        def _too_late(self) -> None:
-            # abort, not close: closing would wait for one who does not read.
+    def shutdown(self) -> None:
+        # An idle caller over TLS would be waited for, until it agrees to the end of the connection.
+        if self._is_answering():
+            super().shutdown()
+        else:
             self.transport.abort()
 
-        def _should_upgrade(self) -> bool:
-            return False
+    def _watch(self) -> None:
+        # From the first byte of a request on; between two requests the shorter limit for idle connections holds.
+        if self._is_answering() or self._is_between() or self.transport.is_closing():
+            self._unwatch()
+        elif self._deadline is None:
+            self._deadline = self.loop.call_later(self.limits.head_seconds, self._too_late)
 
-    return InTime
+    def _unwatch(self) -> None:
+        if self._deadline:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _unread(self) -> None:
+        if self._reading:
+            self._reading.cancel()
+            self._reading = None
+
+    def _is_answering(self) -> bool:
+        return self.cycle is not None and not self.cycle.response_complete
+
+    def _is_between(self) -> bool:
+        return self.timeout_keep_alive_task is not None and self.conn.their_state is h11.IDLE
+
+    def _too_late(self) -> None:
+        # abort, not close: closing would wait for one who does not read.
+        self.transport.abort()
+
+    def _should_upgrade(self) -> bool:
+        return False
 
 
 class Loop(asyncio.SelectorEventLoop):
