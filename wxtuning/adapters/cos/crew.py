@@ -87,7 +87,7 @@ class Crew(Generic[Result]):
         """Let a thread do it with the first `size` bytes of a buffer, which then is free again."""
         self._working += 1
         future = self._pool.submit(task, memoryview(buffer)[:size])
-        future.add_done_callback(lambda done: self._events.put((done, buffer)))
+        future.add_done_callback(lambda done: self._done(done, buffer))
 
     def moved(self, count: int) -> None:
         """Count bytes that a thread has sent."""
@@ -100,6 +100,11 @@ class Crew(Generic[Result]):
             self._next_event()
         self._meter.tell()
         return self._results
+
+    def _done(self, done: Future[Result], buffer: bytearray) -> None:
+        self._events.put((done, buffer))
+        if not done.cancelled() and done.exception():
+            self._stop()  # here, in the thread that failed: it must not begin with the next part
 
     def _next_event(self) -> None:
         event = self._events.get()
