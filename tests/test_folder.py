@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from wxtuning.errors import RunLocked, WxTuningError
-from wxtuning.folder import home_folder, locked, sha256_of, slug, write_atomically
+from wxtuning.folder import home_folder, locked, replacing, scratch, sha256_of, slug, sweep, write_atomically
 
 HOLDER = """
 import sys
@@ -96,6 +96,22 @@ def test_a_folder_in_place_of_the_file_is_left_alone(tmp_path):
     with pytest.raises(WxTuningError, match="cannot write"):
         write_atomically(tmp_path / "run", b"new")
     assert [found.name for found in tmp_path.iterdir()] == ["run"]
+
+
+def test_an_error_of_the_block_that_writes_comes_out_as_it_is(tmp_path):
+    file = tmp_path / "file"
+    file.write_bytes(b"old")
+    with pytest.raises(ConnectionResetError, match="the source"), replacing(file) as new:
+        new.write(b"half")
+        raise ConnectionResetError("the source hung up")
+    assert (file.read_bytes(), list(tmp_path.iterdir())) == (b"old", [file])
+
+
+def test_what_a_dead_writer_left_is_swept_and_what_a_live_one_writes_is_not(tmp_path):
+    (tmp_path / ".train.k1ll3d").write_bytes(b"half")
+    with scratch(tmp_path, "train") as draft:
+        sweep(tmp_path)
+        assert list(tmp_path.iterdir()) == [draft.path]
 
 
 def test_a_hash_is_that_of_the_bytes(tmp_path):

@@ -14,7 +14,7 @@ import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO, TextIO
+from typing import TextIO
 
 from wxtuning.errors import RunLocked, WxTuningError
 
@@ -63,7 +63,7 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 
 @contextmanager
-def replacing(path: Path, *, needed: int = 0) -> Iterator[BinaryIO]:
+def replacing(path: Path, *, needed: int = 0) -> Iterator[Draft]:
     """A file to write that takes the place of `path` when the block ends without an error, in one step.
 
     Args:
@@ -73,15 +73,14 @@ def replacing(path: Path, *, needed: int = 0) -> Iterator[BinaryIO]:
     Raises:
         WxTuningError: if the disk is full or the folder cannot be written; the old file is untouched.
     """
-    with scratch(path.parent, path.name, needed=needed) as (file, temporary):
-        yield file
-        to_disk(file)
-        put_in_place(temporary, path)
+    with scratch(path.parent, path.name, needed=needed) as draft:
+        yield draft
+        draft.put_in_place(path)
 
 
 @contextmanager
-def scratch(folder: Path, name: str, *, needed: int = 0) -> Iterator[tuple[BinaryIO, Path]]:
-    """A new file in a folder, to write, and its path; when the block ends it is gone, unless it was put in place.
+def scratch(folder: Path, name: str, *, needed: int = 0) -> Iterator[Draft]:
+    """A new file in a folder, to write; when the block ends it is gone, unless it was put in place.
 
     Args:
         folder: Made if missing.
@@ -89,33 +88,86 @@ def scratch(folder: Path, name: str, *, needed: int = 0) -> Iterator[tuple[Binar
         needed: As for `replacing`.
 
     Raises:
-        WxTuningError: if the disk is full or the folder cannot be written.
+        WxTuningError: if the disk is full or the folder cannot be written. Errors of the block come out as they are.
     """
-    temporary = None
+    draft = Draft(folder, name, needed)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        handle, made = tempfile.mkstemp(dir=folder, prefix=f".{name}.")
-        temporary = Path(made)
-        with os.fdopen(handle, "wb") as file:
-            yield file, temporary
-    except OSError as cause:
-        raise _cannot_write(folder / name, needed, cause) from cause
+        yield draft
     finally:
-        if temporary:
-            with suppress(OSError):
-                temporary.unlink()
+        draft.discard()
 
 
-def to_disk(file: BinaryIO) -> None:
-    """Return when all that was written to a file is on the disk."""
-    file.flush()
-    os.fsync(file.fileno())
+class Draft:
+    """A new file while it is written, under a name for the time being, `path`.
+
+    Whatever goes wrong with it is told with the name that it is for. It is locked, so that `sweep` knows it is in use.
+
+    Raises:
+        WxTuningError: from every method but `discard`, if the disk is full or the folder cannot be written.
+    """
+
+    def __init__(self, folder: Path, name: str, needed: int = 0) -> None:
+        self._meant = folder / name
+        self._needed = needed
+        with self._telling():
+            folder.mkdir(parents=True, exist_ok=True)
+            handle, made = tempfile.mkstemp(dir=folder, prefix=f".{name}.")
+        self.path = Path(made)
+        self._file = os.fdopen(handle, "wb")
+        _is_ours(handle)
+
+    def write(self, content: bytes | bytearray | memoryview, /) -> int:
+        """Take the next bytes."""
+        try:
+            return self._file.write(content)
+        except OSError as cause:
+            raise _cannot_write(self._meant, self._needed, cause) from cause
+
+    def to_disk(self) -> None:
+        """Return when all that was written is on the disk."""
+        with self._telling():
+            self._file.flush()
+            os.fsync(self._file.fileno())
+
+    def put_in_place(self, path: Path) -> None:
+        """Give the file its name for good, once its content is on the disk; what had the name before is gone."""
+        self.to_disk()
+        with self._telling():
+            self.path.replace(path)
+            _sync_folder(path.parent)
+
+    def discard(self) -> None:
+        """Let go of the file, and remove it unless it was put in place."""
+        with suppress(OSError):  # what could not be written any more is not wanted any more
+            self._file.close()
+        with suppress(OSError):
+            self.path.unlink()
+
+    @contextmanager
+    def _telling(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as cause:
+            raise _cannot_write(self._meant, self._needed, cause) from cause
 
 
-def put_in_place(temporary: Path, path: Path) -> None:
-    """Give a file, whose content is on the disk, its name for good; what had the name before is gone."""
-    temporary.replace(path)
-    _sync_folder(path.parent)
+def sweep(folder: Path) -> None:
+    """Remove the drafts in a folder whose writers have died; nobody may begin one there in the meantime."""
+    for draft in folder.glob(".*.*"):
+        with suppress(OSError), draft.open("rb") as file:
+            if _is_ours(file.fileno()):
+                draft.unlink()
+
+
+def _is_ours(handle: int) -> bool:
+    """Whether a file could be locked for as long as it is open here; not where the disk knows no locks."""
+    import fcntl
+
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
 
 
 def _sync_folder(folder: Path) -> None:
@@ -164,6 +216,21 @@ def locked(folder: Path) -> Iterator[None]:
         file.truncate(0)
         file.write(str(os.getpid()))
         file.flush()
+        yield
+
+
+@contextmanager
+def in_turn(lock: Path) -> Iterator[None]:
+    """Hold a lock that is held only for moments, after those who came before; its folder is made if missing.
+
+    Raises:
+        OSError: if the file cannot be made, or the disk knows no locks.
+    """
+    import fcntl
+
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with lock.open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from wxtuning.errors import JobError, JournalError, PlanError, WxTuningError
 from wxtuning.folder import home_folder
 from wxtuning.journal import Journal, RunRecord
 from wxtuning.plan import Plan
+from wxtuning.ports import Store
 from wxtuning.registry import Backend
 from wxtuning.report import Report
 from wxtuning.runner import Listener, Run, adrive, drive, ignore
@@ -181,17 +182,30 @@ class TuningJob:
         return f"TuningJob({self.id!r})"
 
 
-def attach(id: str, *, on: Backend | None = None) -> TuningJob:
+def attach(id: str, *, on: Backend | None = None, store: object = None) -> TuningJob:
     """Come back to a run by its job's id (`local:…`) or its own key, from any process.
 
     Args:
         id: As shown by `job.id` or `wxtuning runs`.
         on: The backend, if it needs more than its default settings.
+        store: Where the run keeps its rows, as `.upload` takes it, if the environment does not hold its keys.
 
     Raises:
         WxTuningError: if the journal knows no such run.
+        PlanError: if the run keeps its rows somewhere else than in this store.
     """
-    return TuningJob(_known_run(id, on))
+    run = _known_run(id, on)
+    return TuningJob(run if store is None else _kept_in(run, registry.store(store)))
+
+
+def _kept_in(run: Run, store: Store) -> Run:
+    if (place := run.plan.store) != store.describe():
+        kept = f"keeps its rows in {place}" if place else "keeps its rows in its own folder"
+        raise PlanError(
+            [f"run {run.key} {kept}, but the store that was given is {store.describe()}"],
+            hint=f"Give the store at {place}." if place else "Leave store= out.",
+        )
+    return replace(run, store=store)
 
 
 def runs() -> tuple[TuningRun, ...]:

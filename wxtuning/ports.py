@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from wxtuning.rows.verdict import Reject
 from wxtuning.spec import DeploymentSpec, Method
@@ -118,6 +118,20 @@ def unwatched(done: int, size: int | None) -> None:
     """A watch that looks away."""
 
 
+@runtime_checkable
+class EndingWatch(Protocol):
+    """A watch that can also end a transfer of which nothing moves: one that waits for an answer, or to try again."""
+
+    def __call__(self, done: int, size: int | None) -> None: ...
+
+    def at_end(self, end: Callable[[], None]) -> None:
+        """Call `end`, in any thread, as soon as nobody waits for the transfer any more.
+
+        The store then leaves things as if it had been killed; what it raises is not looked at.
+        """
+        ...
+
+
 class Writing(Protocol):
     """A file of a store while it is written."""
 
@@ -143,14 +157,17 @@ class Store(Protocol):
     name: str
 
     def describe(self) -> str:
-        """Where files go, as an address such as `cos://bucket/prefix`; never a secret. Asks nobody."""
+        """Where files go, as an address such as `file:///folder`; never a secret. Asks nobody.
+
+        Another place has another address: it is part of what identifies a run.
+        """
         ...
 
     def check(self) -> None:
-        """Make sure that files could be put here; changes nothing.
+        """Make sure that files could be put here and released; changes nothing.
 
         Raises:
-            NotAuthorized: without the right to write.
+            NotAuthorized: without a right that this takes; names it.
             NotOffered: if there is no such bucket or folder.
             Unavailable: if nobody answers.
         """
@@ -180,7 +197,8 @@ class Store(Protocol):
     def writing(self, name: str, *, owner: str, watch: Watch = unwatched) -> AbstractContextManager[Writing]:
         """Store bytes as they are made, without a file on this machine.
 
-        A block that ends with an error leaves nothing behind. The same bytes written again, by the same owner under
+        A block that ends with an error leaves nothing behind; one that is interrupted ends at once, and leaves what a
+        kill would leave, which `release` removes. The same bytes written again, by the same owner under
         the same name, after a kill, are not sent twice.
 
         Args:
@@ -216,7 +234,8 @@ class Store(Protocol):
     def release(self, owner: str) -> tuple[DataRef, ...]:
         """Give up an owner's files; returns those that were removed because nobody else needs them.
 
-        What an interrupted upload of this owner left behind goes too.
+        What an interrupted upload of this owner left behind goes too. A file that another owner puts at the same moment
+        is there when that `put` returns.
         """
         ...
 

@@ -140,7 +140,8 @@ def store(value: object) -> Store:
 
     Args:
         value: An address, `cos://bucket/prefix` (settings from the variables COS_...), `s3://bucket/prefix` (from
-            AWS_...) or `file:///folder`; a folder as a Path; or a Store as it is.
+            AWS_...), either with `bucket@host` to name the endpoint's host too, or `file:///folder`; a folder as a
+            Path; or a Store as it is.
 
     Raises:
         PlanError: for anything else, and for settings that are missing.

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from wxtuning import registry, steps
 from wxtuning.compare import Comparison
-from wxtuning.errors import NotOffered
+from wxtuning.errors import NotOffered, PlanError
 from wxtuning.events import Event, Pause, StepFinished, StepStarted
 from wxtuning.folder import locked, sha256_of, slug, write_atomically
 from wxtuning.journal import Journal
@@ -205,27 +205,35 @@ def _submit(run: Run) -> Chain[JobRef]:
 
 
 def _upload(run: Run) -> Chain[None]:
-    if run.store is None:
+    if (kept_in := run.store) is None:
         return
     known = cast("dict[str, dict[str, Any]] | None", run.done("upload"))
 
     def act() -> Chain[object]:
-        refs = {}
+        # Made only now: who comes back to a run whose job is accepted needs no store, and may have no keys to it.
+        store, refs = _opened(kept_in, run.key), {}
         for part in _parts(run):
-            refs[part] = asdict((yield from _put(run, part)))
+            refs[part] = asdict((yield from _put(run, store, part)))
         return refs
 
     yield from _once(run, "upload", act, lambda refs: ", ".join(ref["uri"] for ref in refs.values()))
     if known and run.done("submit") is None:
         # Since then it may have been released, or the same address may lead elsewhere.
-        store = registry.store(run.store)
+        store = _opened(kept_in, run.key)
         for part in [part for part, ref in known.items() if not store.exists(DataRef(**ref))]:
-            yield from _put(run, part)
+            yield from _put(run, store, part)
 
 
-def _put(run: Run, part: str) -> Chain[DataRef]:
-    # Made only now: who comes back to a run whose job is accepted needs no store, and may have no keys to it.
-    store = registry.store(run.store)
+def _opened(store: Store | str, run: str) -> Store:
+    """The store; made from its address, where a run was found again without it."""
+    try:
+        return registry.store(store)
+    except PlanError as error:
+        hint = f"Set what is missing, or hand in the store: wxtuning.attach({run!r}, store=...)."
+        raise PlanError(error.problems, hint=hint) from None
+
+
+def _put(run: Run, store: Store, part: str) -> Chain[DataRef]:
     return (yield from watched("upload", partial(_stored, run, store, part), text=part))
 
 
@@ -240,7 +248,7 @@ def _parts(run: Run) -> tuple[str, ...]:
 
 def _request(run: Run) -> TuningRequest:
     spec = run.plan.spec
-    store = None if run.store is None else registry.store(run.store)
+    store = None if run.store is None else _opened(run.store, run.key)
     uploaded = cast("dict[str, dict[str, Any]]", run.done("upload") or {}) if store else {}
     data = {part: DataRef(**uploaded[part]) if store else _data(run, part) for part in _parts(run)}
     return TuningRequest(

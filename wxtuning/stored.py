@@ -17,10 +17,14 @@ OWNERS = ".owners"
 INCOMING = ".incoming"
 """The folder of what is written before its content is known: `.incoming/<owner>/<name>`."""
 
+RELEASING = ".releasing"
+"""The folder of the notes that say who is giving up which file: `.releasing/<file>/<owner>`."""
+
 DIGITS = (16, 32, 64)
 """So many digits of a file's SHA-256 are in its name; more only where fewer are taken by other content."""
 
 _PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
+_FILE = re.compile(r"(?P<name>.+)-(?P<digits>[0-9a-f]+)\.jsonl")
 
 
 def file_names(name: str, sha256: str) -> tuple[str, ...]:
@@ -99,12 +103,21 @@ def note(data: DataRef) -> bytes:
     return json.dumps({"sha256": data.sha256, "rows": data.rows, "size_bytes": data.size_bytes}).encode()
 
 
-def noted(content: bytes, uri: str) -> DataRef | None:
-    """The file that a note speaks of, at this address; None if it is no note of ours."""
+def noted(content: bytes, address: str, file: str) -> DataRef | None:
+    """What a note says of a file below this address (with a slash at its end); None if it is no note of ours."""
     try:
         found = json.loads(content)
-        return DataRef(
-            uri=uri, sha256=str(found["sha256"]), rows=int(found["rows"]), size_bytes=int(found["size_bytes"])
+        data = DataRef(
+            uri=address + file,
+            sha256=str(found["sha256"]),
+            rows=int(found["rows"]),
+            size_bytes=int(found["size_bytes"]),
         )
     except (ValueError, TypeError, KeyError):
         return None
+    return data if _is_named_after(data.sha256, file) else None
+
+
+def _is_named_after(sha256: str, file: str) -> bool:
+    found = _FILE.fullmatch(file)
+    return bool(found and _PLAIN.fullmatch(found["name"]) and sha256.startswith(found["digits"]))

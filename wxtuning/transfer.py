@@ -21,16 +21,11 @@ class GivenUp(BaseException):
 def watched(step: str, act: Callable[[Watch], Result], *, text: str = "") -> Generator[Event, None, Result]:
     """Do `act` with a watch, whose every word is an event of `step`; returns what `act` returns.
 
-    Whoever closes the generator, or interrupts it, ends the transfer at its next word.
+    Whoever closes the generator, or interrupts it, ends the transfer: at once if the store takes an `EndingWatch` for
+    what it is, else at the next word.
     """
     told: SimpleQueue[Progress | None] = SimpleQueue()
-    is_over = threading.Event()
-
-    def watch(done: int, size: int | None) -> None:
-        if is_over.is_set():
-            raise GivenUp
-        told.put(Progress(step=step, done=done, total=size or 0, text=text))
-
+    watch = _Watch(lambda done, size: told.put(Progress(step=step, done=done, total=size or 0, text=text)))
     with ThreadPoolExecutor(1, thread_name_prefix=step) as thread:
         try:
             result = thread.submit(act, watch)
@@ -38,4 +33,34 @@ def watched(step: str, act: Callable[[Watch], Result], *, text: str = "") -> Gen
             yield from iter(told.get, None)
             return result.result()
         finally:
-            is_over.set()
+            watch.end()
+
+
+class _Watch:
+    """Passes on what a transfer tells, until nobody waits for it; see `EndingWatch`."""
+
+    def __init__(self, tell: Watch) -> None:
+        self._tell = tell
+        self._lock = threading.Lock()
+        self._is_over = False
+        self._ends: list[Callable[[], None]] = []
+
+    def __call__(self, done: int, size: int | None) -> None:
+        if self._is_over:
+            raise GivenUp
+        self._tell(done, size)
+
+    def at_end(self, end: Callable[[], None]) -> None:
+        with self._lock:
+            self._ends.append(end)
+            is_late = self._is_over
+        if is_late:
+            end()
+
+    def end(self) -> None:
+        """Nobody waits any more."""
+        with self._lock:
+            self._is_over = True
+            ends = tuple(self._ends)
+        for end in ends:
+            end()

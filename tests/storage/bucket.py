@@ -44,9 +44,9 @@ class Bucket:
         return self.content(self.key_of(ref))
 
     def key_of(self, ref: DataRef) -> str:
-        address = f"cos://{self.name}/"
-        assert ref.uri.startswith(address)
-        return ref.uri.removeprefix(address)
+        root, _, key = ref.uri.removeprefix("cos://").partition("/")
+        assert root.partition("@")[0] == self.name
+        return key
 
     def put(self, key: str, content: bytes) -> None:
         self.client.put_object(Bucket=self.name, Key=key, Body=content)

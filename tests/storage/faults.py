@@ -13,6 +13,7 @@ from tests.storage.signing import signed
 from tests.storage.wire import Answer, Exchange, Headers
 
 PIECE_SECONDS = 0.02
+DRIPPED_BYTES = 300
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +62,32 @@ class BlackHole:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Drip:
+    """An answer that comes a byte at a time, its body or all of it: always another byte, and never the whole."""
+
+    whole: bool
+
+    def __call__(self, exchange: Exchange) -> None:
+        exchange.body()
+        answer = Answer(status=200, body=b" " * DRIPPED_BYTES)
+        exchange.dripped(answer, PIECE_SECONDS, head_at_once=not self.whole)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Silence:
+    """Something happens once so much of the body has come, and then nothing any more."""
+
+    then: Callable[[], object]
+    after: int = 0
+
+    def __call__(self, exchange: Exchange) -> None:
+        exchange.body(self.after)
+        self.then()
+        exchange.wire.closing.wait()
+        exchange.dropped()
+
+
+@dataclass(frozen=True, kw_only=True)
 class Slow:
     """A link that takes so many bytes a second of a body."""
 
@@ -95,6 +122,24 @@ class Refusal:
         )
         headers = (("Content-Type", "application/xml"), *self.headers)
         return Answer(status=self.status, headers=headers, body=document.encode())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Echo:
+    """A refusal that repeats what was asked, as services do that find a signature wrong; as a page, as proxies do."""
+
+    is_page: bool = False
+    status: int = 403
+
+    def __call__(self, exchange: Exchange) -> None:
+        exchange.body()
+        asked = "\n".join(f"{name.lower()}:{value}" for name, value in exchange.request.headers)
+        if self.is_page:
+            page = f"<html><body>You asked<pre>{asked}</pre></body></html>".encode()
+            return exchange.answered(Answer(status=self.status, headers=(("Content-Type", "text/html"),), body=page))
+        more = {"CanonicalRequest": asked, "StringToSign": asked, "CanonicalRequestBytes": asked.encode().hex(" ")}
+        elements = "".join(f"<{name}>{text}</{name}>" for name, text in more.items())
+        Refusal(status=self.status, code="SignatureDoesNotMatch", message=f"Wrong: {asked}", more=elements)(exchange)
 
 
 def slow_down(*, retry_after: str = "") -> Refusal:

@@ -43,10 +43,10 @@ def test_an_owner_whose_name_begins_like_another_is_another(hmac: Door) -> None:
 
 
 def test_more_files_than_one_answer_names_are_all_listed(hmac: Door) -> None:
-    note = json.dumps({"sha256": "0" * 64, "rows": 1, "size_bytes": 1}).encode()
     names = [f"train-{number:016d}.jsonl" for number in range(7)]
-    for name in names:
-        hmac.bucket.put(f".owners/{RUN}/{name}", note)
+    for number, name in enumerate(names):
+        note = {"sha256": f"{number:016d}{'0' * 48}", "rows": 1, "size_bytes": 1}
+        hmac.bucket.put(f".owners/{RUN}/{name}", json.dumps(note).encode())
         hmac.bucket.put(name, b"x")
     hmac.wire.breaks("ListObjects", TwoAtATime(), times=ALWAYS)
     assert [hmac.bucket.key_of(ref) for ref in hmac.store().list(RUN)] == names
@@ -62,6 +62,8 @@ def test_a_note_that_is_none_of_ours_is_passed_over(hmac: Door) -> None:
     ref = hmac.put(LINES)
     hmac.bucket.put(f".owners/{RUN}/{key_for(LINES * 2)}", b"not JSON")
     hmac.bucket.put(f".owners/{RUN}/readme.txt", b"hello")
+    for name in ("readme.txt", f"deeper/{key_for(LINES)}", f"{RUN}-0123456789abcdef.jsonl"):
+        hmac.bucket.put(f".owners/{RUN}/{name}", hmac.bucket.content(f".owners/{RUN}/{key_for(LINES)}"))
     assert hmac.store().list(RUN) == (ref,)
 
 
@@ -108,7 +110,7 @@ def test_a_deleted_file_takes_its_notes_along(hmac: Door) -> None:
 
 
 def test_a_prefix_keeps_stores_apart(door: Door) -> None:
-    one, two = door.store(prefix="team/one/"), door.store(prefix="/team/two")
+    one, two = door.store(prefix="team/one/"), door.store(prefix="team/two")
     first = one.put(door.file(LINES), "train", owner=RUN)
     second = two.put(door.file(LINES), "train", owner=RUN)
     assert [door.bucket.key_of(ref) for ref in (first, second)] == door.bucket.files()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 import pytest
 
@@ -99,7 +100,7 @@ def test_one_token_is_enough_for_an_upload(iam: Door) -> None:
 
 
 def test_a_wrong_api_key_is_tried_once_and_said_to_be_wrong(iam: Door) -> None:
-    with pytest.raises(NotAuthorized, match=r"BXNIM0415E|API key") as failure:
+    with pytest.raises(NotAuthorized, match=r"API key.*BXNIM0415E") as failure:
         iam.put(api_key="wrong-api-key-1234")
     assert iam.wire.asked == {"Token": 1}
     assert "wrong-api-key-1234" not in str(failure.value)
@@ -171,6 +172,58 @@ def test_u11_a_bucket_that_may_only_be_read_lacks_the_right_to_write(hmac: Door,
         with pytest.raises(NotAuthorized, match=r"(?i)write|put") as failure:
             ask()
         assert readable.name in str(failure.value)
+
+
+@pytest.mark.parametrize(
+    ("operation", "right"),
+    [
+        ("ListObjects", "s3:ListBucket)"),
+        ("HeadObject", "s3:GetObject)"),
+        ("UploadPart", "s3:PutObject)"),
+        ("ListMultipartUploads", "s3:ListBucketMultipartUploads)"),
+        ("ListParts", "s3:ListMultipartUploadParts)"),
+        ("AbortMultipartUpload", "s3:AbortMultipartUpload)"),
+    ],
+)
+def test_u11_the_check_names_each_right_that_is_missing(hmac: Door, operation: str, right: str) -> None:
+    refused = [operation, "GetObject"] if operation == "HeadObject" else [operation]
+    for each in refused:
+        hmac.wire.breaks(each, DENIED, times=ALWAYS)
+    with pytest.raises(NotAuthorized) as failure:
+        hmac.store().check()
+    assert right in str(failure.value) and hmac.bucket.name in str(failure.value)
+    assert (hmac.bucket.all_keys(), hmac.bucket.uploads()) == ([], [])
+
+
+def test_the_check_passes_where_a_server_knows_no_listing_of_uploads(hmac: Door) -> None:
+    for operation in ("ListMultipartUploads", "ListParts", "AbortMultipartUpload"):
+        hmac.wire.breaks(operation, Refusal(status=501, code="NotImplemented"), times=ALWAYS)
+    hmac.store().check()
+
+
+def test_the_check_fails_where_a_server_cannot_list_objects(hmac: Door) -> None:
+    hmac.wire.breaks("ListObjects", Refusal(status=501, code="NotImplemented"), times=ALWAYS)
+    with pytest.raises(NotOffered, match="list_objects_v2"):
+        hmac.store().check()
+
+
+@pytest.mark.parametrize("status", [302, 404, 405, 409, 422])
+def test_a_token_service_that_answers_as_something_else_is_asked_once(iam: Door, status: int) -> None:
+    iam.wire.breaks("Token", Refusal(status=status, code="No"), times=ALWAYS)
+    with pytest.raises(AdapterError, match="auth_endpoint"):
+        iam.put(SMALL)
+    assert iam.wire.asked == {"Token": 1}
+
+
+def test_an_object_of_the_same_bucket_at_another_endpoint_is_not_in_the_store(hmac: Door) -> None:
+    elsewhere = hmac.store(endpoint="https://storage.example.com")
+    with pytest.raises(NotOffered, match="is not in this store"):
+        elsewhere.exists(hmac.put(SMALL))
+
+
+def test_a_reference_that_leaves_the_endpoint_open_is_looked_up_here(hmac: Door) -> None:
+    ref = hmac.put(SMALL)
+    assert hmac.store().exists(replace(ref, uri=f"cos://{hmac.bucket.name}/{hmac.bucket.key_of(ref)}"))
 
 
 def test_u11_a_bucket_that_can_be_written_passes_the_check_and_stays_as_it_was(door: Door) -> None:

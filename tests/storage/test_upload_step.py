@@ -198,6 +198,74 @@ def test_who_comes_back_to_a_run_whose_job_is_accepted_needs_no_store(experiment
     assert wx.attach(key, on=backend).result().state == "completed"
 
 
+@pytest.fixture
+def not_submitted(experiment, backend, store):
+    """The key of a run whose rows are in the store, and whose job was not accepted."""
+    submit = backend.submit
+    backend.submit = lambda *_: (_ for _ in ()).throw(wx.Unavailable("not now", backend="fake"))
+    with pytest.raises(wx.Unavailable):
+        experiment.upload(store).run()
+    backend.submit = submit
+    return experiment.upload(store).plan().key
+
+
+def test_who_comes_back_may_hand_in_the_store(backend, store, not_submitted):
+    assert wx.attach(not_submitted, on=backend, store=store).result().state == "completed"
+    assert next(iter(backend.jobs.values())).store is store
+
+
+def test_a_store_at_another_place_than_the_runs_is_refused(backend, store, not_submitted, tmp_path):
+    with pytest.raises(wx.PlanError) as caught:
+        wx.attach(not_submitted, on=backend, store=wx.LocalStore(tmp_path / "elsewhere"))
+    assert store.describe() in str(caught.value)
+    assert (tmp_path / "elsewhere").as_uri() in str(caught.value)
+
+
+def test_a_run_without_a_store_takes_none(experiment, backend, store):
+    key = experiment.run().key
+    with pytest.raises(wx.PlanError, match=r"its own folder(.|\n)*Leave store= out"):
+        wx.attach(key, on=backend, store=store)
+
+
+PLACE = "cos://tuning@s3.example.com/a"
+
+
+@pytest.mark.parametrize(
+    ("variables", "said"),
+    [
+        ({}, "COS_ACCESS_KEY_ID"),
+        (
+            {"COS_ENDPOINT": "https://b.example", "COS_ACCESS_KEY_ID": "a", "COS_SECRET_ACCESS_KEY": "b"},
+            r"s3\.example\.com, but COS_ENDPOINT names b\.example",
+        ),
+    ],
+    ids=["no keys", "another endpoint"],
+)
+def test_an_environment_that_does_not_lead_to_the_runs_store_is_said_not_to(
+    experiment, backend, store, monkeypatch, variables, said
+):
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    store.describe = lambda: PLACE
+    store.fault = wx.Unavailable("not now", backend="counting")
+    with pytest.raises(wx.Unavailable):
+        experiment.upload(store).run()
+    key = experiment.upload(store).plan().key
+    with pytest.raises(wx.PlanError, match=rf"{said}(.|\n)*wxtuning\.attach\('{key}', store="):
+        wx.attach(key, on=backend).result()
+
+
+def test_one_bucket_name_at_two_endpoints_makes_two_runs_of_one_job(experiment, store):
+    plans = []
+    for host in ("a.example", "b.example"):
+        told = {"endpoint": f"https://{host}", "bucket": "tuning", "access_key": "a", "secret_key": "b"}
+        address = wx.COS(**told).describe()
+        store.describe = lambda address=address: address
+        plans.append(experiment.upload(store).plan())
+    assert plans[0].key != plans[1].key
+    assert plans[0].job_key == plans[1].job_key
+
+
 def test_the_journal_knows_what_was_uploaded(experiment, store, home):
     run = experiment.upload(store).run()
     told = Journal(home / "journal.db").run(run.key).value("upload")

@@ -232,6 +232,17 @@ class Exchange:
         if cut_after is not None:
             raise Dropped
 
+    def dripped(self, answer: Answer, every_seconds: float, *, head_at_once: bool) -> None:
+        """Answer a byte at a time."""
+        lines = (f"HTTP/1.1 {answer.status} Slowly", f"Content-Length: {len(answer.body)}", "Connection: close", "", "")
+        head = "\r\n".join(lines).encode()
+        if head_at_once:
+            self._handler.wfile.write(head)
+        for byte in answer.body if head_at_once else head + answer.body:
+            self.wire.closing.wait(every_seconds)
+            self._handler.wfile.write(bytes([byte]))
+        raise Dropped
+
     def dropped(self) -> None:
         """End the connection as a crash does: the client sees it reset."""
         connection = self._handler.connection

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import BinaryIO
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from _typeshed import SupportsWrite
 
 PIECE_BYTES = 128 * 1024
 """ext4 under Linux 6.18 spends two to seven times as long on the same bytes in pieces of half a megabyte or more."""
@@ -15,7 +18,7 @@ class Pieces:
         file: Where it goes; it stays open.
     """
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: SupportsWrite[memoryview]) -> None:
         self._file = file
 
     def write(self, data: bytes) -> int:

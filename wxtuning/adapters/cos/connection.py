@@ -26,10 +26,12 @@ from wxtuning.adapters.cos.faults import (
     translation,
 )
 from wxtuning.adapters.cos.keys import Authority
+from wxtuning.adapters.cos.limits import Limits, Stopped
 from wxtuning.adapters.cos.parts import Body
+from wxtuning.adapters.cos.redaction import bared
 from wxtuning.adapters.cos.wire import session
 from wxtuning.errors import MissingDependency, Unavailable, WxTuningError
-from wxtuning.retry import Deadline, Patience, patiently
+from wxtuning.retry import Patience, patiently
 
 Answer = Mapping[str, Any]
 Value = TypeVar("Value")
@@ -39,26 +41,18 @@ _making_clients = threading.Lock()
 
 @dataclass(frozen=True)
 class Place:
-    """A bucket and how it is reached."""
+    """A bucket and how it is reached; `address` is what the addresses of its objects begin with."""
 
     endpoint: str
     bucket: str
     region: str
     ca: str | Path | None
     connections: int
-    scheme: str = "cos"
-
-    @property
-    def address(self) -> str:
-        return f"{self.scheme}://{self.bucket}"
+    address: str
 
     @property
     def host(self) -> str:
         return urlsplit(self.endpoint).netloc
-
-
-class Stopped(Exception):
-    """Another thread of this transfer has failed, so this one ends."""
 
 
 class Connection:
@@ -75,39 +69,41 @@ class Connection:
         self.place = place
         self._authority = authority
         self._patience = patience
-        self._stop = threading.Event()
-        self._client = _client(place, patience)
+        self._limits = Limits(patience, seconds)
+        self._client = _client(place, self._limits)
         self._current = threading.local()
         self._client.meta.events.register("before-send.s3", self._sign)
-        self.allow(seconds)
-
-    def allow(self, seconds: float) -> None:
-        """Set the deadline anew, from now on."""
-        self._deadline = Deadline(seconds, self._patience.clock)
 
     def close(self) -> None:
         self._client.close()
 
+    def allow(self, seconds: float) -> None:
+        """Set the deadline anew, from now on."""
+        self._limits.allow(seconds)
+
     def stop(self) -> None:
-        """Let every thread that sends end at its next piece."""
-        self._stop.set()
+        """Let every thread end, whatever it is doing."""
+        self._limits.stop()
 
     def go_on(self) -> None:
         """Take `stop` back, for what tidies up."""
-        self._stop.clear()
+        self._limits.go_on()
+
+    def end(self) -> None:
+        """Stop for good: what is in the bucket stays there, as after a kill. For any thread."""
+        self._limits.end()
 
     def check(self) -> None:
         """Make sure that this transfer is still wanted.
 
         Raises:
-            Stopped: if another thread of it has failed.
+            Stopped: if it is not, or if another thread of it has failed.
             Unavailable: if its time is over.
         """
-        if self._stop.is_set():
-            raise Stopped
-        if self._deadline.left <= 0:
+        self._limits.check()
+        if self._limits.deadline.left <= 0:
             raise Unavailable(
-                f"{self.place.host} took longer than {self._deadline.seconds:,.0f} seconds",
+                f"{self.place.host} took longer than {_shown(self._limits.deadline.seconds)} seconds",
                 backend=BACKEND,
                 hint="Run the same line again: it goes on from what has been stored. timeout= allows more.",
             )
@@ -163,18 +159,26 @@ class Connection:
             self.check()
             if tried > 1 and unless and (found := unless()) is not None:
                 return found
-            return call()
+            return self._in_time(call)
 
         try:
             return patiently(
                 attempt,
                 passing=lambda error: passing(error) if attempts is None or tried < attempts else None,
-                deadline=self._deadline,
+                deadline=self._limits.deadline,
                 patience=self._patience,
-                sleep=self._rest,
+                sleep=self._limits.rest,
             )
         except of_vendors() as error:
             raise translation(error, request, tried) from error
+
+    def _in_time(self, call: Callable[[], Value]) -> Value:
+        try:
+            return call()
+        except of_vendors() as error:
+            bared(error)  # it may become the context of another
+            self.check()  # what breaks when the time is over breaks because of that
+            raise
 
     def pages(self, operation: str, marks: Mapping[str, str], **parameters: Any) -> Iterator[Answer]:
         """All pages of a list; `marks` names what of an answer is which parameter of the next request."""
@@ -189,12 +193,12 @@ class Connection:
         try:
             return self._sent(operation, body, parameters)
         except of_vendors() as error:
-            if is_expired(error) and self._authority.renew(self._current.generation):
+            if is_expired(error) and self._authority.renew(self._current.generation, self._limits):
                 return self._sent(operation, body, parameters)
             raise
 
     def _sent(self, operation: str, body: Callable[[], Body] | None, parameters: Mapping[str, Any]) -> Answer:
-        self._current.signer = self._authority.ready()
+        self._current.signer = self._authority.ready(self._limits)
         self._current.generation = self._authority.generation
         content = body() if body else None
         given = {**parameters, "Body": content} if content is not None else parameters
@@ -203,9 +207,9 @@ class Connection:
             check_whole(operation, answer)
             return answer
         except of_vendors() as error:
-            _forget_signature(error)
+            bared(error)
             if content is not None and content.stopped_by:
-                raise content.stopped_by from None
+                raise content.stopped_by.with_traceback(content.stopped_at) from None
             if content is not None:
                 content.take_back()
             if operation == "head_object" and is_unexplained(error):
@@ -216,21 +220,16 @@ class Connection:
     def _sign(self, request: Any, **_: object) -> None:
         self._current.signer.sign(request)
 
-    def _rest(self, seconds: float) -> None:
-        # A thread that waits to try again must not keep a transfer that has ended from ending.
-        if self._patience.sleeps_for_real:
-            self._stop.wait(seconds)
-        else:
-            self._patience.sleep(seconds)
+
+def _shown(seconds: float) -> str:
+    return f"{seconds:,.1f}".removesuffix(".0")
 
 
-def _client(place: Place, patience: Patience) -> Any:
+def _client(place: Place, limits: Limits) -> Any:
     config_of, unsigned = _vendor()
     config = config_of(
         signature_version=unsigned,  # requests are signed as they leave, see `keys`
         retries={"total_max_attempts": 1},
-        connect_timeout=patience.connect_seconds,
-        read_timeout=patience.read_seconds,
         max_pool_connections=place.connections + 1,
         s3={"addressing_style": "path"},
         user_agent_extra="wxtuning",
@@ -246,11 +245,7 @@ def _client(place: Place, patience: Patience) -> Any:
     client.meta.events.register("before-parameter-build.s3", _stay)
     # There is no public way to say it: no client has had a connection at this point.
     client._endpoint.http_session = session(
-        place.endpoint,
-        ca=place.ca,
-        connect_seconds=patience.connect_seconds,
-        read_seconds=patience.read_seconds,
-        connections=place.connections + 1,
+        place.endpoint, ca=place.ca, limits=limits, connections=place.connections + 1
     )
     return client
 
@@ -264,12 +259,6 @@ def _vendor() -> tuple[Any, Any]:
             "the IBM COS SDK is not installed", backend=BACKEND, hint="pip install ibm-cos-sdk"
         ) from cause
     return Config, UNSIGNED
-
-
-def _forget_signature(error: BaseException) -> None:
-    if request := getattr(error, "request", None):
-        for name in ("Authorization", "X-Amz-Security-Token"):
-            request.headers.pop(name, None)
 
 
 @cache

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from queue import SimpleQueue
 from types import TracebackType
 from typing import Generic, TypeVar
@@ -29,6 +30,11 @@ class Meter:
         with self._lock:
             self._done += count
 
+    def begin_again(self) -> None:
+        """Nothing is done yet, after all."""
+        with self._lock:
+            self._done = 0
+
     def tell(self) -> None:
         """Say how far it is, unless that has been said."""
         if self._done > self._told:
@@ -48,7 +54,7 @@ class Crew(Generic[Result]):
         workers: How many threads.
         buffer_bytes: How large a buffer is.
         meter: Told in the thread that uses the crew, whenever that waits.
-        stop: Lets the threads end at their next piece.
+        stop: Lets the threads end, whatever they are doing.
     """
 
     def __init__(self, workers: int, buffer_bytes: int, meter: Meter, stop: Callable[[], None]) -> None:
@@ -114,3 +120,14 @@ class Crew(Generic[Result]):
             self._working -= 1
             self._free.append(buffer)
             self._results.append(done.result())
+
+
+@contextmanager
+def threads(count: int, stop: Callable[[], None]) -> Iterator[ThreadPoolExecutor]:
+    """So many threads for the block; if it fails, `stop` lets them end."""
+    with ThreadPoolExecutor(count, thread_name_prefix="wxtuning-cos") as pool:
+        try:
+            yield pool
+        except BaseException:
+            stop()
+            raise

@@ -8,11 +8,12 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+from wxtuning.adapters.cos.redaction import bared
 from wxtuning.errors import AdapterError, NotAuthorized, NotOffered, Unavailable, UploadIntegrityError, WxTuningError
 
 BACKEND = "cos"
 
-_PASSING_STATUS = frozenset({408, 429, 500, 502, 503, 504, 507, 509})
+PASSING_STATUS = frozenset({408, 429, 500, 502, 503, 504, 507, 509})
 _PASSING_CODES = frozenset({"SlowDown", "ServiceUnavailable", "InternalError", "RequestTimeout", "ThrottlingException"})
 _DAMAGED = frozenset({"BadDigest", "XAmzContentSHA256Mismatch", "InvalidDigest", "IncompleteBody"})
 _NOT_OUR_PARTS = frozenset({"InvalidPart", "InvalidPartOrder", "EntityTooSmall"})
@@ -132,7 +133,7 @@ def passing(error: BaseException) -> float | None:
 def _is_passing(error: Any) -> bool:
     status, code = _status(error), _code(error)
     # A 200 that holds an error document reaches us as an error with the status 200.
-    return status in _PASSING_STATUS or status < 300 or code in _PASSING_CODES or code in _DAMAGED
+    return status in PASSING_STATUS or status < 300 or code in _PASSING_CODES or code in _DAMAGED
 
 
 def _is_final(error: BaseException) -> bool:
@@ -161,9 +162,10 @@ def is_unexplained(error: BaseException) -> bool:
 
 
 def translation(error: BaseException, request: Request, attempts: int = 1) -> WxTuningError:
-    """The error to raise for what a vendor raised."""
+    """The error to raise for what a vendor raised, which is laid bare: it may become a cause."""
     from ibm_botocore.exceptions import ClientError
 
+    bared(error)
     if isinstance(error, ClientError):
         return _answered(error, request, attempts)
     if isinstance(error, TokensOut):

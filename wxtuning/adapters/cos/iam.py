@@ -6,24 +6,39 @@ a token is refused; so we ask ourselves.
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlsplit
+from typing import Any, TypeGuard
+from urllib.parse import urlencode, urlsplit
 
 from pydantic import SecretStr
 
-from wxtuning.adapters.cos.faults import BACKEND, TokensOut, is_about_certificates, retry_after, untrusted
+from wxtuning.adapters.cos.faults import (
+    BACKEND,
+    PASSING_STATUS,
+    TokensOut,
+    is_about_certificates,
+    of_vendors,
+    retry_after,
+    untrusted,
+)
+from wxtuning.adapters.cos.limits import Limits
+from wxtuning.adapters.cos.redaction import bared
+from wxtuning.adapters.cos.secret import NotText, can_travel, veiled
+from wxtuning.adapters.cos.wire import session
 from wxtuning.errors import AdapterError, NotAuthorized
 
 CLOUD = "https://iam.cloud.ibm.com/identity/token"
 
 _GRANT = "urn:ibm:params:oauth:grant-type:apikey"
-_NOBODY = ("bx", "bx")
-"""The client that IAM expects to be named; it is the same for everybody, and no secret."""
+_NOBODY = "Basic Yng6Yng="
+"""The client, bx, that IAM expects to be named; it is the same for everybody, and no secret."""
 
 _SOONEST_SECONDS = 300.0
+_CODE = re.compile(r"[A-Za-z0-9_]{1,32}")
 
 
 @dataclass(frozen=True)
@@ -42,23 +57,23 @@ class TokenService:
         url: The endpoint, such as https://iam.cloud.ibm.com/identity/token.
         api_key: The key.
         ca: The file of a certificate authority; None: those that are commonly trusted.
-        connect_seconds, read_seconds: How long to wait.
         clock: Seconds, for the end of a token's life.
     """
 
     url: str
     api_key: SecretStr
     ca: str | Path | None
-    connect_seconds: float
-    read_seconds: float
     clock: Callable[[], float]
 
     @property
     def host(self) -> str:
         return urlsplit(self.url).netloc
 
-    def token(self) -> Token:
+    def token(self, limits: Limits) -> Token:
         """A new token; asks once.
+
+        Args:
+            limits: Of the transfer that needs it.
 
         Raises:
             NotAuthorized: if the key is refused.
@@ -66,39 +81,50 @@ class TokenService:
             TokensOut: if nobody answers, or not now.
         """
         asked = self.clock()
-        answer = self._post()
+        answer = self._post(limits)
         if answer.status_code in (400, 401, 403):
             raise self._refused(answer)
-        if answer.status_code >= 300:
+        if answer.status_code in PASSING_STATUS:
             raise TokensOut(self.host, f"HTTP {answer.status_code}", retry_after(answer.headers))
-        if not (token := _token(answer, asked)):
+        if answer.status_code >= 300 or not (token := _token(answer, asked)):
             raise self._no_service(answer)
         return token
 
-    def _post(self) -> Any:
-        import httpx
-
-        limits = httpx.Timeout(self.read_seconds, connect=self.connect_seconds)
+    def _post(self, limits: Limits) -> Any:
+        server = session(self.url, ca=self.ca, limits=limits, connections=1)
         try:
-            with httpx.Client(verify=_trusted(self.ca), timeout=limits, follow_redirects=False) as client:
-                return client.post(
-                    self.url,
-                    auth=_NOBODY,
-                    headers={"Accept": "application/json"},
-                    data={
-                        "grant_type": _GRANT,
-                        "response_type": "cloud_iam",
-                        "apikey": self.api_key.get_secret_value(),
-                    },
-                )
-        except httpx.HTTPError as cause:
+            return server.send(self._request())
+        except of_vendors() as cause:
             if is_about_certificates(cause):
-                raise untrusted(self.host) from cause
-            raise TokensOut(self.host, str(cause) or type(cause).__name__) from cause
+                raise untrusted(self.host) from bared(cause)
+            raise TokensOut(self.host, str(cause) or type(cause).__name__) from bared(cause)
+        finally:
+            server.close()
+
+    def _request(self) -> Any:
+        from ibm_botocore.awsrequest import AWSRequest
+
+        return AWSRequest(
+            "POST",
+            self.url,
+            headers={
+                "Accept": "application/json",
+                "Authorization": _NOBODY,
+                "Content-Type": "application/x-www-form-urlencoded",
+            },
+            data=urlencode(
+                {
+                    "grant_type": _GRANT,
+                    "response_type": "cloud_iam",
+                    "apikey": self.api_key.get_secret_value(),
+                }
+            ).encode(),
+        ).prepare()
 
     def _refused(self, answer: Any) -> NotAuthorized:
         found = _document(answer)
-        code = found.get("errorCode") or found.get("error") or f"HTTP {answer.status_code}"
+        told = str(found.get("errorCode") or found.get("error"))
+        code = told if _CODE.fullmatch(told) else f"HTTP {answer.status_code}"
         return NotAuthorized(
             f"{self.host} gives no token for this API key ({code})",
             backend=BACKEND,
@@ -115,25 +141,20 @@ class TokenService:
 
 def _token(answer: Any, asked: float) -> Token | None:
     found = _document(answer)
-    try:
-        value, life = SecretStr(found["access_token"]), float(found["expires_in"])
-    except (KeyError, TypeError, ValueError):
+    value, life = veiled(found.get("access_token")), found.get("expires_in")
+    if not value or isinstance(value, NotText) or not can_travel(value) or not _is_life(life):
         return None
     # Renewed while it still lives: a request must not begin with a token that ends on the way.
     return Token(value, asked + life - min(_SOONEST_SECONDS, life / 4))
 
 
-def _trusted(ca: str | Path | None) -> Any:
-    if ca is None:
-        return True
-    import ssl
-
-    return ssl.create_default_context(cafile=str(ca))
+def _is_life(seconds: object) -> TypeGuard[float]:
+    return isinstance(seconds, int | float) and 0 < seconds < float("inf")
 
 
 def _document(answer: Any) -> dict[str, Any]:
     try:
-        found = answer.json()
+        found = json.loads(answer.content)
     except ValueError:
         return {}
     return found if isinstance(found, dict) else {}

@@ -8,20 +8,20 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 from wxtuning.adapters.cos.connection import Connection, quietly
-from wxtuning.adapters.cos.crew import Crew, Meter
+from wxtuning.adapters.cos.crew import Crew, Meter, threads
 from wxtuning.adapters.cos.faults import BACKEND, Missing, Unsupported
-from wxtuning.adapters.cos.owners import Owners
 from wxtuning.adapters.cos.parts import Part, digests_of
 from wxtuning.adapters.cos.proof import Expected, expected_of, holds, prove
-from wxtuning.adapters.cos.sending import PART_BYTES, WholePart, taken
-from wxtuning.adapters.cos.upload import Upload, begun, open_uploads, put_whole
+from wxtuning.adapters.cos.sending import PART_BYTES, WholePart
+from wxtuning.adapters.cos.shelf import Shelf
+from wxtuning.adapters.cos.tidying import clear, end_uploads, tidying
+from wxtuning.adapters.cos.upload import Upload, begun, put_whole
 from wxtuning.errors import AdapterError
 from wxtuning.status import DataRef
-from wxtuning.stored import INCOMING, file_names, plain
+from wxtuning.stored import INCOMING, plain
 
 SECONDS_TO_TIDY_UP = 60.0
 
@@ -52,9 +52,8 @@ class Incoming:
         seconds: Callable[[int], float],
     ) -> None:
         self._connection = connection
-        self._prefix = prefix
+        self._shelf = Shelf(connection, prefix, owner)
         self._name = plain(name)
-        self._owner = owner
         self._workers = workers
         self._part_bytes = part_bytes
         self._seconds = seconds
@@ -62,7 +61,6 @@ class Incoming:
         self._crew = Crew[Part](workers, part_bytes, meter, connection.stop)
         self._key = f"{prefix}{INCOMING}/{plain(owner)}/{name}"
         self._upload: Upload | None = None
-        self._claimed = ""
         self._buffer: bytearray | None = None
         self._filled = 0
         self._parts = 0
@@ -134,14 +132,10 @@ class Incoming:
         """
         self._connection.allow(self._seconds(self._part_bytes * (self._workers + 1)))
         with self._crew as crew:
-            if self._parts == 0:
-                self._stored = self._finish_small()
-                return
-            self._hand_over()
-            parts = sorted(crew.results(), key=lambda part: part.number)
-        self._connection.allow(self._seconds(self._size))
-        self._stored = self._finish_large(parts)
+            self._stored = self._finish_small() if self._parts == 0 else self._finish_large(crew)
         self._meter.tell()
+        with tidying(self._name):
+            clear(self._connection, self._key)
 
     def _finish_small(self) -> DataRef:
         buffer = self._counted()
@@ -153,7 +147,10 @@ class Incoming:
 
         return self._placed(Expected(len(content), digests.sha256, digests.etag), place)
 
-    def _finish_large(self, parts: Sequence[Part]) -> DataRef:
+    def _finish_large(self, crew: Crew[Part]) -> DataRef:
+        self._hand_over()
+        parts = sorted(crew.results(), key=lambda part: part.number)
+        self._connection.allow(self._seconds(self._size))
         sha256 = self._whole.hexdigest()
 
         def place(key: str) -> None:
@@ -162,35 +159,13 @@ class Incoming:
                 self._upload = None
             self._copy(parts, key, sha256)
 
-        stored = self._placed(expected_of(parts, sha256), place)
-        self._clear()
-        return stored
+        return self._placed(expected_of(parts, sha256), place)
 
     def _placed(self, expected: Expected, place: Callable[[str], None]) -> DataRef:
         """Put it under the first name that is free, unless it is there."""
-        for file in file_names(self._name, expected.sha256):
-            key = self._prefix + file
-            found = holds(self._connection, key, expected)
-            if found is False:
-                continue
-            data = DataRef(
-                uri=f"{self._connection.place.address}/{key}",
-                sha256=expected.sha256,
-                rows=self._rows,
-                size_bytes=expected.size,
-            )
-            if Owners(self._connection, self._prefix).add(self._owner, file, data):
-                self._claimed = file
-            if found is None:
-                self._at_once(place, key)
-            return data
-        raise taken(self._name, expected.sha256, self._connection)
-
-    def _at_once(self, place: Callable[[str], None], key: str) -> None:
-        try:
-            place(key)
-        except Missing:  # somebody else has ended the upload that the copy goes to, or finished it
-            place(key)
+        address = f"{self._connection.place.address}/{self._key}"
+        data = DataRef(uri=address, sha256=expected.sha256, rows=self._rows, size_bytes=expected.size)
+        return self._shelf.keep(data, self._name, lambda key: holds(self._connection, key, expected), place)
 
     def _copy(self, parts: Sequence[Part], key: str, sha256: str) -> None:
         upload = begun(self._connection, key, {PART_BYTES: str(self._part_bytes)})
@@ -203,33 +178,31 @@ class Incoming:
             prove(self._connection, key, expected_of(parts, sha256))
             return
         upload.complete(copied, sha256)
-        for other in open_uploads(self._connection, key):
-            other.abort()
+        with tidying(key):
+            end_uploads(self._connection, key)
 
     def _copied(self, upload: Upload, parts: Sequence[Part]) -> list[Part]:
         def copy(part: Part) -> Part:
             self._connection.check()
             return upload.copy(part, self._key, (part.number - 1) * self._part_bytes)
 
-        with ThreadPoolExecutor(self._workers, thread_name_prefix="wxtuning-cos") as pool:
-            return list(pool.map(copy, parts))
+        try:
+            with threads(self._workers, self._connection.stop) as pool:
+                return list(pool.map(copy, parts))
+        finally:
+            self._connection.go_on()
+
+    def leave(self) -> None:
+        """End it as a kill does, but for the threads: what is in the bucket stays there."""
+        self._connection.end()
+        self._crew.close()
 
     def give_up(self) -> None:
         """End it, and leave nothing behind."""
         self._connection.stop()
         self._crew.close()
         self._connection.go_on()
-        self._connection.allow(SECONDS_TO_TIDY_UP)
-        self._clear()
+        self._connection.allow(min(SECONDS_TO_TIDY_UP, self._seconds(0)))
         with quietly():
-            if self._claimed:
-                for upload in [*open_uploads(self._connection, self._prefix + self._claimed)]:
-                    upload.abort()
-                Owners(self._connection, self._prefix).remove(self._owner, self._claimed)
-
-    def _clear(self) -> None:
-        """Remove what was sent to the owner's key."""
-        with quietly():
-            for upload in [*open_uploads(self._connection, self._key)]:
-                upload.abort()
-            self._connection.ask("delete_object", Key=self._key)
+            clear(self._connection, self._key)
+        self._shelf.give_up()

@@ -6,16 +6,21 @@ Requests are signed where they leave, past the point where the SDK logs them: it
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from difflib import get_close_matches
 from functools import cache
+from types import NoneType
 from typing import Any, Protocol
 
 from pydantic import SecretStr
 
 from wxtuning.adapters.cos.faults import BACKEND
 from wxtuning.adapters.cos.iam import Token, TokenService
+from wxtuning.adapters.cos.limits import Limits
+from wxtuning.adapters.cos.secret import can_travel, plain, veiled
 from wxtuning.errors import NotAuthorized
 
 
@@ -39,19 +44,53 @@ class ApiKey:
 Credentials = Hmac | ApiKey
 
 
+NAMES = ("access_key", "secret_key", "session_token", "api_key", "instance_id")
+
+
 def credentials_in(found: Mapping[str, Any]) -> Credentials | None:
     """The credentials among named values: access_key and secret_key (session_token), else api_key (instance_id)."""
-    if found.get("access_key") and found.get("secret_key"):
-        token = found.get("session_token")
-        return Hmac(str(found["access_key"]), veiled(found["secret_key"]), veiled(token) if token else None)
-    if found.get("api_key"):
-        return ApiKey(veiled(found["api_key"]), found.get("instance_id"))
-    return None
+    secret, token, api_key = (veiled(found.get(name)) for name in ("secret_key", "session_token", "api_key"))
+    if found.get("access_key") and secret:
+        return Hmac(plain(found["access_key"]), secret, token)
+    return ApiKey(api_key, found.get("instance_id")) if api_key else None
 
 
-def veiled(secret: str | SecretStr) -> SecretStr:
-    """A secret that shows itself to nobody by accident. Blanks around it are no part of it."""
-    return secret if isinstance(secret, SecretStr) else SecretStr(secret.strip())
+def given_by(function: Callable[[], object]) -> Credentials:
+    """The credentials that a function gives.
+
+    Raises:
+        NotAuthorized: if they are none; names what is misspelt or missing.
+    """
+    found = _understood(function())
+    if isinstance(found, str):
+        raise NotAuthorized(
+            f"the function in credentials= gave no keys: {found}",
+            backend=BACKEND,
+            hint="Let it return a dict of access_key and secret_key (and session_token), or of api_key.",
+        )
+    return found
+
+
+def _understood(answer: object) -> Credentials | str:
+    # Raises nothing: a traceback would show a frame that holds keys.
+    if not isinstance(answer, Mapping):
+        return f"it returned {type(answer).__name__}, expected a mapping of names to keys"
+    if wrong := misspelt(answer, NAMES):
+        return wrong
+    if kinds := [name for name in NAMES if not isinstance(answer.get(name), str | SecretStr | NoneType)]:
+        return f"{kinds[0]} is of type {type(answer[kinds[0]]).__name__}, expected text"
+    if unfit := [name for name in ("access_key", "session_token") if not can_travel(answer.get(name))]:
+        return f"{unfit[0]} holds a line end or another character that no request can carry"
+    return credentials_in(answer) or "neither access_key and secret_key nor api_key is there"
+
+
+def misspelt(found: Mapping[Any, object], names: Sequence[str], cutoff: float = 0.6) -> str:
+    """Which of the names that were found is nearly one of these and which one that is; empty if none is."""
+    for each in (name for name in found if isinstance(name, str) and name not in names):
+        # A name that is like none of ours is not repeated: who mixes up names and values has a key there.
+        if nearest := get_close_matches(each.lower(), names, 1, cutoff):
+            return f"{each!r} is no name of a key; did you mean {nearest[0]!r}?"
+    return ""
 
 
 class Signer(Protocol):
@@ -86,34 +125,47 @@ class Authority:
         self._signer: _HmacSigner | _BearerSigner | None = None
         self.generation = 0
 
-    def ready(self) -> Signer:
-        """What signs the next request; fetches what it takes.
+    def ready(self, limits: Limits) -> Signer:
+        """What signs the next request; fetches what it takes, within the limits of the transfer that needs it.
 
         Raises:
             NotAuthorized: if there are no credentials, or they are refused.
             TokensOut: if the token service does not answer.
         """
-        with self._lock:
+        with self._alone(limits):
             if self._signer is None or self._signer.is_over():
-                self._signer = self._made()
+                self._signer = self._made(limits)
                 self.generation += 1
             return self._signer
 
-    def renew(self, generation: int) -> bool:
+    def renew(self, generation: int, limits: Limits) -> bool:
         """Forget the credentials of this generation, which have expired; says whether there may be new ones."""
-        with self._lock:
+        with self._alone(limits):
             if self._signer is not None and self.generation == generation:
                 if isinstance(self._signer, _HmacSigner) and not self._can_change:
                     return False
                 self._signer = None
             return True
 
-    def _made(self) -> _HmacSigner | _BearerSigner:
+    @contextmanager
+    def _alone(self, limits: Limits) -> Iterator[None]:
+        # Another transfer may hold it while it waits for a token, by limits of its own.
+        limits.within(limits.read_seconds, self._take_turn)
+        try:
+            yield
+        finally:
+            self._lock.release()
+
+    def _take_turn(self, seconds: float) -> None:
+        if not self._lock.acquire(timeout=seconds):
+            raise TimeoutError
+
+    def _made(self, limits: Limits) -> _HmacSigner | _BearerSigner:
         credentials = self._ask()
         if isinstance(credentials, Hmac):
             return _HmacSigner(credentials, self._region)
         service = self._service(credentials.api_key)
-        return _BearerSigner(service.token(), service.clock)
+        return _BearerSigner(service.token(limits), service.clock)
 
 
 class _BearerSigner:

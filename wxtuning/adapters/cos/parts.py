@@ -6,6 +6,8 @@ import hashlib
 from base64 import b64encode
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from types import TracebackType
+from typing import BinaryIO
 
 from wxtuning.errors import PlanError
 
@@ -73,6 +75,26 @@ class Part:
     is_settled: bool = True
 
 
+def fingerprint(file: BinaryIO, part_bytes: int, check: Callable[[], None]) -> tuple[str, str]:
+    """The SHA-256 of a file from its beginning, and the ETag of its bytes when they were sent in parts of this size.
+
+    `check` is called again and again; it ends this by raising.
+    """
+    whole, md5s, buffer, done = hashlib.sha256(), [], memoryview(bytearray(PIECE_BYTES)), 0
+    file.seek(0)
+    while count := file.readinto(buffer[: part_bytes - done % part_bytes]):  # type: ignore[attr-defined]
+        check()
+        if done % part_bytes == 0:
+            md5s.append(hashlib.md5(usedforsecurity=False))
+        whole.update(buffer[:count])
+        md5s[-1].update(buffer[:count])
+        done += count
+    if len(md5s) > 1:
+        return whole.hexdigest(), whole_etag([md5.digest() for md5 in md5s])
+    single = md5s[0] if md5s else hashlib.md5(usedforsecurity=False)
+    return whole.hexdigest(), single.hexdigest()
+
+
 def whole_etag(md5s: Sequence[bytes]) -> str:
     """The ETag of an object that was put together of parts with these MD5s."""
     return f"{hashlib.md5(b''.join(md5s), usedforsecurity=False).hexdigest()}-{len(md5s)}"
@@ -88,6 +110,7 @@ class Body:
         self._position = 0
         self._told = 0
         self.stopped_by: BaseException | None = None
+        self.stopped_at: TracebackType | None = None
 
     def __len__(self) -> int:
         return len(self._content)
@@ -108,6 +131,6 @@ class Body:
         try:
             self._moved(count)
         except BaseException as error:
-            # The vendor's session turns whatever is raised here into an error of its own.
-            self.stopped_by = error
+            # The vendor's session turns whatever is raised here into an error of its own, and its frames hold requests.
+            self.stopped_by, self.stopped_at = error, error.__traceback__
             raise

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from wxtuning.adapters.cos.connection import Connection, quietly
+from wxtuning.adapters.cos.connection import Answer, Connection, quietly
 from wxtuning.adapters.cos.faults import BACKEND, Missing
 from wxtuning.adapters.cos.fetching import pieces
 from wxtuning.adapters.cos.parts import Digests, Part, whole_etag
@@ -55,6 +55,7 @@ def is_settled(answer: Mapping[str, Any], digests: Digests, what: str) -> bool:
     return bool(verdict)
 
 
+_REMOVED = "Somebody removed it right after it was written; put it again."
 _DO_NOT_TRUST = "Nothing was kept. Run the same line again; if it happens again, do not trust this store."
 
 
@@ -76,11 +77,26 @@ def holds(connection: Connection, key: str, expected: Expected) -> bool | None:
     Raises:
         NotAuthorized, NotOffered, Unavailable: if that cannot be found out.
     """
+    found = looked_at(connection, key)
+    return is_right(connection, key, found, expected) if found else None
+
+
+def looked_at(connection: Connection, key: str) -> Answer | None:
+    """What the server says of an object; None if there is none."""
     try:
-        found = connection.ask("head_object", Key=key)
+        return connection.ask("head_object", Key=key)
     except Missing:
         return None
-    if int(found.get("ContentLength", -1)) != expected.size:
+
+
+def is_right(connection: Connection, key: str, found: Answer, expected: Expected) -> bool:
+    """Whether an object that was looked at is what is expected, read back if there is no other way.
+
+    Raises:
+        Missing: if it is gone by now.
+        NotAuthorized, NotOffered, Unavailable: if that cannot be found out.
+    """
+    if int(found["ContentLength"]) != expected.size:
         return False
     verdict = _verdict(found, expected.etag)
     return verdict if verdict is not None else _read_back(connection, key, expected.size) == expected.sha256
@@ -100,8 +116,12 @@ def prove(connection: Connection, key: str, expected: Expected) -> None:
 
     Raises:
         UploadIntegrityError: if it is not.
+        Missing: if it is gone.
     """
-    if holds(connection, key, expected):
+    found = looked_at(connection, key)
+    if found is None:
+        raise Missing(f"{key} in bucket {connection.place.bucket!r} is gone", backend=BACKEND, hint=_REMOVED)
+    if is_right(connection, key, found, expected):
         return
     with quietly():
         connection.ask("delete_object", Key=key)

@@ -5,29 +5,34 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Iterator, Mapping
-from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from pydantic import SecretStr
 
 from wxtuning.adapters.cos import settings
+from wxtuning.adapters.cos.address import Address, host_of, parsed
 from wxtuning.adapters.cos.connection import Connection, Place
+from wxtuning.adapters.cos.credential import WHAT_TO_COPY, service_credential
 from wxtuning.adapters.cos.crew import Meter
 from wxtuning.adapters.cos.faults import BACKEND, Missing
 from wxtuning.adapters.cos.fetching import pieces
 from wxtuning.adapters.cos.iam import CLOUD, TokenService
 from wxtuning.adapters.cos.incoming import Incoming
-from wxtuning.adapters.cos.keys import Authority, Credentials, credentials_in, nobody, veiled
+from wxtuning.adapters.cos.keys import Authority, Credentials, credentials_in, given_by, nobody
 from wxtuning.adapters.cos.owners import Owners
 from wxtuning.adapters.cos.parts import MIB
+from wxtuning.adapters.cos.problems import problems_of
+from wxtuning.adapters.cos.releasing import is_there, released
+from wxtuning.adapters.cos.rights import check_rights
+from wxtuning.adapters.cos.secret import veiled
 from wxtuning.adapters.cos.sending import Sending
-from wxtuning.adapters.cos.upload import open_uploads
+from wxtuning.adapters.cos.tidying import end_uploads
 from wxtuning.errors import NotOffered, PlanError, Unavailable, UploadIntegrityError
 from wxtuning.folder import replacing
-from wxtuning.ports import Watch, unwatched
+from wxtuning.ports import EndingWatch, Watch, unwatched
 from wxtuning.retry import Patience
 from wxtuning.status import DataRef
 from wxtuning.stored import opened, plain
@@ -47,9 +52,10 @@ class COS:
         endpoint: The server, such as `https://s3.eu-de.cloud-object-storage.appdomain.cloud`; http only on this
             machine, unless `allow_http`.
         bucket: The bucket, which is there already.
-        prefix: What all keys begin with; no slash at the ends.
+        prefix: What all keys begin with, up to 680 bytes; no slash in front, no `?`, `#`, `..` or control character.
         access_key, secret_key, session_token: HMAC keys. They sign the content too, so the server checks it.
-        api_key, instance_id: An IAM API key instead, and the service instance's id.
+        api_key, instance_id: An IAM API key instead. The id of the service instance is taken because credentials hold
+            it; a service asks for it only where buckets are made or listed, so it is never sent.
         auth_endpoint: Where tokens are had for it.
         credentials: A function that gives any of these; asked again when the store says that they have expired.
         region: None: the one that IBM's endpoint names, else us-east-1.
@@ -58,6 +64,7 @@ class COS:
         workers: Parts sent at once, 1 to 16; each takes `part_bytes` of memory, and there is one more.
         timeout: Seconds for one transfer; None: ten minutes and what the size takes at 20 kB/s.
         allow_http: Whether a server elsewhere may be asked without encryption.
+        scheme: What its address begins with: `cos`, or `s3` for a store that takes its keys from the variables AWS_...
 
     Raises:
         PlanError: if any of that cannot be; names every problem at once.
@@ -79,6 +86,7 @@ class COS:
     workers: int = 2
     timeout: float | None = None
     allow_http: bool = False
+    scheme: str = field(default="cos", repr=False)
     patience: Patience = field(default_factory=Patience, repr=False, compare=False)
     name: str = field(default=BACKEND, init=False, repr=False)
 
@@ -101,28 +109,19 @@ class COS:
         workers: int = 2,
         timeout: float | None = None,
         allow_http: bool = False,
+        scheme: str = "cos",
         patience: Patience | None = None,
     ) -> None:
         # Written by hand so that a secret is veiled before anything can go wrong in a frame that holds it.
-        secret_key, session_token, api_key = _veiled(secret_key), _veiled(session_token), _veiled(api_key)
-        given = {name: value for name, value in locals().items() if name not in ("self", "patience", "prefix")}
-        for name, value in given.items():
+        secret_key, session_token, api_key = veiled(secret_key), veiled(session_token), veiled(api_key)
+        patience = Patience() if patience is None else patience
+        told = {name: value for name, value in locals().items() if name != "self"}
+        for name, value in {**told, "name": BACKEND}.items():
             object.__setattr__(self, name, value)
-        object.__setattr__(self, "prefix", prefix.strip("/"))
-        object.__setattr__(self, "endpoint", endpoint.rstrip("/"))
-        object.__setattr__(self, "patience", patience or Patience())
-        object.__setattr__(self, "name", BACKEND)
-        if problems := list(self._problems()):
+        if problems := list(problems_of(told)):
             raise PlanError(problems)
-
-    def _problems(self) -> Iterator[str]:
-        yield from settings.problems_of_address(
-            self.endpoint, self.bucket, self.auth_endpoint, allow_http=self.allow_http
-        )
-        yield from settings.problems_of_numbers(self.part_bytes, self.workers, self.timeout)
-        yield from settings.problems_of_keys(
-            hmac=(bool(self.access_key), bool(self.secret_key)), iam=bool(self.api_key), asked=bool(self.credentials)
-        )
+        object.__setattr__(self, "endpoint", endpoint.rstrip("/"))
+        object.__setattr__(self, "prefix", prefix.rstrip("/"))
 
     # --- where settings come from -----------------------------------------------------------------------------------
 
@@ -139,7 +138,7 @@ class COS:
         """
         known = settings.Settings(settings.COS, os.environ, {"bucket": bucket, "prefix": prefix, **more})
         more.clear()  # it may hold keys, and a traceback may show this frame
-        return cls._known(known, "cos")
+        return cls._known(known)
 
     @classmethod
     def from_uri(cls, uri: str, environ: Mapping[str, str] | None = None) -> COS:
@@ -148,20 +147,20 @@ class COS:
         AWS_CA_BUNDLE.
 
         Args:
-            uri: The address.
+            uri: The address; `cos://bucket@host/prefix`, as `describe()` writes it, names the endpoint too, which then
+                need not be set.
             environ: Other variables than this process's.
 
         Raises:
-            PlanError: if it is no such address, or something is missing; names all of it.
+            PlanError: if it is no such address, if the endpoint that is set is at another host, or if something is
+                missing; names all of it.
         """
-        scheme, bucket, prefix = settings.bucket_in(uri)
-        known = settings.Settings(
-            settings.SCHEMES[scheme],
-            environ if environ is not None else os.environ,
-            {"bucket": bucket, "prefix": prefix},
-        )
+        at = parsed(uri)
+        given = {"bucket": at.bucket, "prefix": at.prefix, "scheme": at.scheme}
+        variables = settings.SCHEMES[at.scheme]
+        known = settings.Settings(variables, os.environ if environ is None else environ, given, at.host)
         del environ  # it holds keys, and a traceback may show this frame
-        return cls._known(known, scheme)
+        return cls._known(known)
 
     @classmethod
     def from_credentials(
@@ -171,48 +170,44 @@ class COS:
         what was read of it. HMAC keys are used where it has them.
 
         Raises:
-            PlanError: if it holds no keys.
+            PlanError: if it holds no keys, or names that are misspelt.
         """
-        keys = settings.service_credentials(credentials)
-        del credentials  # a traceback may show this frame
-        return cls(**keys, endpoint=endpoint, bucket=bucket, **more)
+        found = service_credential(credentials)
+        # A traceback may show this frame.
+        del credentials
+        more = {name: veiled(value) if name in _VEILED else value for name, value in more.items()}
+        if found.problem:
+            raise PlanError([found.problem], hint=WHAT_TO_COPY)
+        return cls(**found.settings, endpoint=endpoint, bucket=bucket, **more)
 
     @classmethod
-    def _known(cls, known: settings.Settings, scheme: str) -> COS:
-        if problems := known.missing():
-            raise PlanError(problems)
-        store = cls(**known.all())
-        object.__setattr__(store, "_scheme", scheme)
-        return store
+    def _known(cls, known: settings.Settings) -> COS:
+        if known.problems:
+            raise PlanError(known.problems)
+        return cls(**known.all())
 
     # --- what a store offers ----------------------------------------------------------------------------------------
 
     def describe(self) -> str:
-        """The address, such as `cos://bucket/prefix`."""
-        return f"{self._place.address}/{self.prefix}".rstrip("/")
+        """The address, such as `cos://bucket@host/prefix`; `from_uri` makes the store again from it."""
+        return str(self._address)
 
     def check(self) -> None:
-        """Make sure that files could be put here; changes nothing.
+        """Make sure that files could be put here and released; changes nothing.
 
         Raises:
-            NotAuthorized: without the right to write.
+            NotAuthorized: without the right to list, read or write objects, or to list, read or end uploads.
             NotOffered: if there is no such bucket.
             Unavailable: if nobody answers.
         """
         with self._connected() as connection:
-            try:
-                # A part for an upload that is not there is refused either way: what for says whether it was allowed.
-                connection.ask(
-                    "upload_part", Key=f"{self._folder}.check", UploadId="none", PartNumber=1, Body=b""
-                )  # fmt: skip
-            except Missing:
-                return
+            check_rights(connection, self._folder)
 
     def put(self, data: DataRef, name: str, *, owner: str, watch: Watch = unwatched) -> DataRef:
         """Store a file of this machine; see `Store`."""
         plain(name)
         plain(owner)
-        with opened(data) as file, self._connected(data.size_bytes) as connection:
+        with opened(data) as file, self._connected(data.size_bytes, watch) as connection:
             meter = Meter(watch, data.size_bytes)
             sending = Sending(connection, self._folder, owner, self.workers, self.part_bytes, meter)
             return sending.stored(file, data, name)
@@ -220,7 +215,7 @@ class COS:
     @contextmanager
     def writing(self, name: str, *, owner: str, watch: Watch = unwatched) -> Iterator[Incoming]:
         """Store bytes as they are made; see `Store`. `timeout` then counts from part to part."""
-        with self._connected() as connection:
+        with self._connected(watch=watch) as connection:
             meter = Meter(watch, None)
             incoming = Incoming(
                 connection, self._folder, name, owner, self.workers, self.part_bytes, meter, self._seconds
@@ -231,8 +226,11 @@ class COS:
             except Missing as cause:
                 incoming.give_up()
                 raise _ended_by_others(cause) from cause
-            except BaseException:
+            except Exception:
                 incoming.give_up()
+                raise
+            except BaseException:
+                incoming.leave()
                 raise
 
     def get(self, ref: DataRef, to: str | Path) -> None:
@@ -257,49 +255,30 @@ class COS:
     def exists(self, ref: DataRef) -> bool:
         """Whether a file of this name and size is there."""
         with self._connected() as connection:
-            return _is_there(connection, self._key(ref), ref)
+            return is_there(connection, self._key(ref), ref)
 
     def delete(self, ref: DataRef) -> None:
         """Remove a file, whoever owns it; nothing happens if it is gone."""
         key = self._key(ref)
         with self._connected() as connection:
-            self._remove(connection, key)
+            end_uploads(connection, key)
+            connection.ask("delete_object", Key=key)
             owners = Owners(connection, self._folder)
-            for owner, file in owners.all():
-                if file == key.removeprefix(self._folder):
-                    owners.remove(owner, file)
+            file = key.removeprefix(self._folder)
+            for owner in owners.are_of(file):
+                owners.remove(owner, file)
 
     def list(self, owner: str) -> tuple[DataRef, ...]:
         """The files that this owner needs, by name."""
         with self._connected() as connection:
             noted = Owners(connection, self._folder).files(owner)
-            return tuple(ref for ref in noted if _is_there(connection, self._key(ref), ref))
+            return tuple(ref for ref in noted if is_there(connection, self._key(ref), ref))
 
     def release(self, owner: str) -> tuple[DataRef, ...]:
         """Give up an owner's files; see `Store`."""
+        plain(owner)
         with self._connected() as connection:
-            owners = Owners(connection, self._folder)
-            owners.clear_incoming(owner)
-            owned = [*owners.files(owner)]
-            needed = {file for other, file in owners.all() if other != owner} if owned else set()
-            return tuple(ref for ref in owned if self._released(connection, owners, owner, ref, needed))
-
-    def _released(
-        self, connection: Connection, owners: Owners, owner: str, ref: DataRef, needed: AbstractSet[str]
-    ) -> bool:
-        key = self._key(ref)
-        file = key.removeprefix(self._folder)
-        is_removed = file not in needed and _is_there(connection, key, ref)
-        if file not in needed:
-            self._remove(connection, key)
-        # The note goes last: as long as it is there, what is left can be found.
-        owners.remove(owner, file)
-        return is_removed
-
-    def _remove(self, connection: Connection, key: str) -> None:
-        for upload in [*open_uploads(connection, key)]:
-            upload.abort()
-        connection.ask("delete_object", Key=key)
+            return released(connection, self._folder, owner)
 
     # --- how it is reached ------------------------------------------------------------------------------------------
 
@@ -308,19 +287,23 @@ class COS:
         return f"{self.prefix}/" if self.prefix else ""
 
     def _key(self, ref: DataRef) -> str:
-        scheme, _, path = ref.uri.partition("://")
-        key = path.removeprefix(f"{self.bucket}/")
-        if scheme not in settings.SCHEMES or key == path or not key.startswith(self._folder) or key == self._folder:
+        # An address that leaves the endpoint open is one of this store's own.
+        roots = (f"{self._address.root}/", f"{replace(self._address, host='').root}/")
+        key = next((ref.uri.removeprefix(root) for root in roots if ref.uri.startswith(root)), "")
+        # What lies deeper belongs to a store whose prefix is longer.
+        if not key.startswith(self._folder) or key == self._folder or "/" in key.removeprefix(self._folder):
             raise NotOffered(
                 f"{ref.uri} is not in this store", backend=self.name, hint=f"Expected a file in {self.describe()}."
             )
         return key
 
     @contextmanager
-    def _connected(self, size: int = 0) -> Iterator[Connection]:
+    def _connected(self, size: int = 0, watch: Watch = unwatched) -> Iterator[Connection]:
         if self.ca:
             settings.check_bundle(self.ca)
         connection = Connection(self._place, self._authority, self.patience, self._seconds(size))
+        if isinstance(watch, EndingWatch):
+            watch.at_end(connection.end)
         try:
             yield connection
         finally:
@@ -333,12 +316,11 @@ class COS:
     @property
     def _place(self) -> Place:
         region = self.region or settings.region_of(self.endpoint)
-        return Place(self.endpoint, self.bucket, region, self.ca, self.workers, self._known_scheme)
+        return Place(self.endpoint, self.bucket, region, self.ca, self.workers, self._address.root)
 
     @property
-    def _known_scheme(self) -> str:
-        """What the store's address begins with; it decides which variables it is made from again."""
-        return str(self.__dict__.get("_scheme", "cos"))
+    def _address(self) -> Address:
+        return Address(scheme=self.scheme, bucket=self.bucket, host=host_of(self.endpoint), prefix=self.prefix)
 
     @property
     def _authority(self) -> Authority:
@@ -351,18 +333,17 @@ class COS:
         return known[os.getpid()]
 
     def _credentials(self) -> Credentials:
-        found = credentials_in(self.credentials() if self.credentials else self.__dict__)
+        if self.credentials:
+            return given_by(self.credentials)
+        found = credentials_in(self.__dict__)
         if found is None:
-            found = credentials_in(settings.SCHEMES[self._known_scheme].read(os.environ))
+            found = credentials_in(settings.SCHEMES[self.scheme].read(os.environ))
         if found is None:
             raise nobody()
         return found
 
     def _token_service(self, api_key: SecretStr) -> TokenService:
-        times = self.patience
-        return TokenService(
-            self.auth_endpoint, api_key, self.ca, times.connect_seconds, times.read_seconds, times.clock
-        )
+        return TokenService(self.auth_endpoint, api_key, self.ca, self.patience.clock)
 
     # --- how it travels ---------------------------------------------------------------------------------------------
 
@@ -378,12 +359,9 @@ class COS:
         return self
 
 
-_SECRETS = ("access_key", "secret_key", "session_token", "api_key", "credentials")
+_VEILED = ("secret_key", "session_token", "api_key")
+_SECRETS = ("access_key", *_VEILED, "credentials")
 _STAYS_HERE = (*_SECRETS, "_authorities")
-
-
-def _veiled(secret: str | SecretStr | None) -> SecretStr | None:
-    return veiled(secret) if secret else None
 
 
 def _ended_by_others(cause: Missing) -> Unavailable:
@@ -402,10 +380,3 @@ def _naming(ref: DataRef) -> Iterator[None]:
         raise NotOffered(
             f"{ref.uri} is not there", backend=BACKEND, hint="It may have been released; put it again."
         ) from cause
-
-
-def _is_there(connection: Connection, key: str, ref: DataRef) -> bool:
-    try:
-        return int(connection.ask("head_object", Key=key)["ContentLength"]) == ref.size_bytes
-    except Missing:
-        return False

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -84,7 +83,7 @@ class Upload:
 
         Raises:
             UploadIntegrityError: if it is not what was sent; it is removed.
-            Missing: if the upload is gone, and the object is not there.
+            Missing: if the upload is gone and the object is not there, or the object is gone.
         """
         ordered = sorted(parts, key=lambda part: part.number)
         expected = expected_of(ordered, sha256)
@@ -173,6 +172,7 @@ def put_whole(connection: Connection, key: str, content: memoryview, metadata: M
 
     Raises:
         UploadIntegrityError: if what is stored is not what was sent; it is removed.
+        Missing: if it is gone.
     """
     digests = digests_of(content)
     connection.ask(
@@ -184,12 +184,3 @@ def put_whole(connection: Connection, key: str, content: memoryview, metadata: M
         Metadata=dict(metadata),
     )
     prove(connection, key, Expected(len(content), digests.sha256, digests.etag))
-
-
-def fingerprint(pieces: Iterator[memoryview]) -> tuple[str, list[bytes]]:
-    """The SHA-256 of a file and the MD5 of each of its parts."""
-    whole, md5s = hashlib.sha256(), []
-    for piece in pieces:
-        whole.update(piece)
-        md5s.append(hashlib.md5(piece, usedforsecurity=False).digest())
-    return whole.hexdigest(), md5s

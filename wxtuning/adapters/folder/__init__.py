@@ -1,0 +1,5 @@
+"""A folder as a store."""
+
+from wxtuning.adapters.folder.store import LocalStore
+
+__all__ = ["LocalStore"]
