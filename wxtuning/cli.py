@@ -225,17 +225,17 @@ class PlatformName(StrEnum):
 @app.command()
 def serve(
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="The port; 0 takes a free one.")] = 0,
+    port: Annotated[int, typer.Option(help="The port; 0 takes a free one.")] = 0,
     home: Annotated[Path | None, typer.Option(help="The folder; WXTUNING_HOME or ~/.wxtuning if not given.")] = None,
     platform: Annotated[PlatformName, typer.Option(help="Cloud Pak for Data, or IBM Cloud.")] = PlatformName.CPD,
     tls: Annotated[bool, typer.Option(help="Speak https; the official SDK refuses http.")] = True,
     ready_file: Annotated[Path | None, typer.Option(help="Where to write how to connect, as JSON.")] = None,
     model: Annotated[list[str] | None, typer.Option(help="NAME=FOLDER_OR_HUB_ID; may be repeated.")] = None,
-    jobs: Annotated[int, typer.Option(min=1, help="Training jobs at a time.")] = 1,
-    least_rows: Annotated[int, typer.Option(min=1, help="Fewer rows are no training data.")] = 50,
+    jobs: Annotated[int, typer.Option(help="Training jobs at a time.")] = 1,
+    least_rows: Annotated[int, typer.Option(help="Fewer rows are no training data.")] = 50,
     allow_endpoint: Annotated[list[str] | None, typer.Option(help="An object store of this network.")] = None,
     name: Annotated[list[str] | None, typer.Option(help="Another host name of this server.")] = None,
-    token_seconds: Annotated[float, typer.Option(min=1, help="How long a token is good.")] = 3600.0,
+    token_seconds: Annotated[float, typer.Option(help="How long a token is good.")] = 3600.0,
 ) -> None:
     """Answer the official watsonx.ai SDK and OpenAI clients on this machine, until SIGTERM or Ctrl-C."""
     run, settings = _server()
@@ -258,9 +258,16 @@ def _server() -> tuple[Any, Any]:
 
 
 def _models(given: list[str]) -> dict[str, str]:
-    named = dict(text.partition("=")[::2] for text in given)
-    if bare := [name for name, path in named.items() if not (name and path)]:
-        raise WxTuningError(f"--model {bare[0]!r} is no NAME=PATH_OR_HUB_ID", hint="--model google/flan-t5-xl=FOLDER")
+    named: dict[str, str] = {}
+    for text in given:
+        name, _, path = text.partition("=")
+        if not (name and path):
+            raise WxTuningError(
+                f"--model {text!r} is no NAME=FOLDER_OR_HUB_ID", hint="--model google/flan-t5-xl=FOLDER"
+            )
+        if name in named:
+            raise WxTuningError(f"--model names {name!r} twice", hint="Give each model a name of its own.")
+        named[name] = path
     return named
 
 

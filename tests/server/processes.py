@@ -61,10 +61,14 @@ class Running:
             return client.post("/identity/token", data=form).json()["access_token"]
 
     def http(self, *, token: str | None = None, **how: Any) -> httpx.Client:
-        """A plain HTTP client with a token; with another one, or none if that is empty."""
+        """A plain HTTP client with a token; with another one, or none if that is empty.
+
+        It names the version of the API where the service wants it, as the SDK does.
+        """
         found = self.token if token is None else token
         headers = {"Authorization": f"Bearer {found}"} if found else {}
-        return httpx.Client(base_url=self.url, verify=self.tls, headers=headers, timeout=60, **how)
+        how = {"timeout": 60, "event_hooks": {"request": [_dated]}, **how}
+        return httpx.Client(base_url=self.url, verify=self.tls, headers=headers, **how)
 
     def connection(self) -> socket.socket:
         """A bare connection, TLS included where the server speaks it."""
@@ -91,6 +95,11 @@ class Running:
         """End it; returns its exit code."""
         self.process.send_signal(by)
         return self.process.wait(timeout=20)
+
+
+def _dated(request: httpx.Request) -> None:
+    if request.url.path.startswith("/ml/v") and "version" not in request.url.params:
+        request.url = request.url.copy_add_param("version", "2026-10-14")
 
 
 @contextmanager

@@ -55,6 +55,14 @@ def test_a_space_that_holds_something_is_not_deleted(server):
         assert client.get(f"/v2/spaces/{space}").status_code == 200
 
 
+def test_the_project_and_the_space_of_the_first_start_stay(server):
+    with server.http() as client:
+        for path in (f"/transactional/v2/projects/{server.project}", f"/v2/spaces/{server.space}"):
+            answer = client.delete(path)
+            assert answer.status_code == 409
+            assert "the one that this server starts with" in answer.json()["errors"][0]["message"]
+
+
 @pytest.mark.parametrize("name", ["", " ", None, 7, "x" * 256])
 def test_a_space_needs_a_name(server, name):
     with server.http() as client:

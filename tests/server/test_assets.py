@@ -90,6 +90,34 @@ def test_an_asset_of_another_project_is_not_there(server):
     assert answer.status_code == 404
 
 
+def test_name_description_and_tags_of_an_asset_are_changed(server):
+    query = f"?project_id={server.project}"
+    changes = [
+        {"op": "replace", "path": "/metadata/tags", "value": ["a", "b"]},
+        {"op": "add", "path": "/metadata/description", "value": "new"},
+    ]
+    with server.http() as client:
+        asset, made = announced(client, server.project)
+        client.put(made["url1"], content=b"kept")
+        changed = client.patch(f"/v2/assets/{asset}{query}", json=changes)
+        assert changed.status_code == 200
+        shown = client.get(f"/v2/assets/{asset}{query}").json()
+    assert (shown["metadata"]["tags"], shown["metadata"]["description"]) == (["a", "b"], "new")
+    assert shown["metadata"]["name"] == "rows.jsonl"
+    assert shown["attachments"][0]["size"] == 4
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"op": "remove", "path": "/metadata/tags"}, {"op": "replace", "path": "/entity/data_asset", "value": {}},
+     {"op": "replace", "path": "/metadata/tags", "value": [1]}, {"op": "replace", "path": "/metadata/name"}, "tags"],
+)  # fmt: skip
+def test_other_changes_of_an_asset_are_refused(server, change):
+    with server.http() as client:
+        asset, _ = announced(client, server.project)
+        assert client.patch(f"/v2/assets/{asset}?project_id={server.project}", json=[change]).status_code == 400
+
+
 @pytest.mark.parametrize(
     ("query", "status"), [("*:*", 200), ("asset.name:rows.jsonl", 200), ("asset.size:[1 TO 2]", 400)]
 )

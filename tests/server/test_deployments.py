@@ -226,6 +226,8 @@ def patch(running, identity, *operations):
         {"op": "move", "path": "/name", "from": "/description"},
         {"op": "replace", "path": "/name", "value": ""},
         {"op": "replace", "path": "/asset", "value": "x"},
+        {"op": "add", "path": "/online/parameters", "value": {"servingname": "x"}},
+        {"op": "remove", "path": "/name"},
         "no operation",
     ],
 )
@@ -243,6 +245,33 @@ def test_a_lora_adapter_is_deployed_alone_or_on_a_deployed_base(cpd, lora):
         assert found["entity"]["status"]["state"] == "ready"
         assert text_of(cpd, found, COMMENTS[1]) == models.alone(lora)[1]
     assert text_of(cpd, base, COMMENTS[1]) == models.alone(None)[1]
+
+
+def test_a_base_stays_as_it_is_while_adapters_are_deployed_on_it(cpd, lora):
+    base, other = (deployed(cpd, put(cpd, None, method="base"))["metadata"]["id"] for _ in range(2))
+    adapters = [put(cpd, lora, method="lora") for _ in range(2)]
+    needing = [deployed(cpd, model, base_deployment_id=base)["metadata"]["id"] for model in adapters]
+    taken = {"op": "replace", "path": "/asset", "value": {"id": adapters[0]}}
+    for refused in (asked(cpd, "DELETE", f"/ml/v4/deployments/{base}"), patch(cpd, base, taken)):
+        assert refused.status_code == 409
+        assert all(identity in refused.json()["errors"][0]["message"] for identity in needing)
+    for identity in (*needing, base, other):
+        assert asked(cpd, "DELETE", f"/ml/v4/deployments/{identity}").status_code == 204
+
+
+def test_a_deployment_moved_to_a_base_model_keeps_nothing_of_its_tuned_one(cpd, soft):
+    identity = deployed(cpd, put(cpd, soft))["metadata"]["id"]
+    base = {"op": "replace", "path": "/asset", "value": {"id": put(cpd, None, method="base")}}
+    entity = patch(cpd, identity, base).json()["entity"]
+    assert entity["deployed_asset_type"] == "foundation_model"
+    assert "verbalizer" not in entity
+
+
+def test_a_base_model_that_is_named_must_be_the_models_own(cpd, soft):
+    model = put(cpd, soft)
+    assert create(cpd, asset={"id": model}, base_model_id="wxtuning/tiny").status_code == 202
+    answer = create(cpd, asset={"id": model}, base_model_id="google/flan-t5-xl")
+    assert (answer.status_code, answer.json()["errors"][0]["target"]["name"]) == (400, "base_model_id")
 
 
 def text_of(running, found, text):

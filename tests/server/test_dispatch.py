@@ -7,7 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -26,7 +26,10 @@ from wxtuning.server.settings import Limits, Settings
 CUT = b"--b\r\nContent-Disposition: form-data; name=file\r\n\r\nx"
 """A form whose one part does not end."""
 
-LIMITS = Limits(requests=2, idle_seconds=0.5, upload_bytes=1000, upload_seconds=5)
+LONG_HEADER = b"--b\r\n" + b"X: " + b"a" * 100_000
+"""A form whose one part has a header that does not end."""
+
+LIMITS = Limits(requests=2, answers=3, idle_seconds=0.5, upload_bytes=200_000, upload_seconds=5)
 
 
 def fails(call: Call) -> dict:
@@ -108,10 +111,11 @@ def client(house, gate, pieces) -> Iterator[httpx.Client]:
         return Route(method=method, path=path, handler=handler, **how)
 
     routes = (
-        route("GET", "/fails", fails),
+        route("GET", "/fails", fails, query=("secret",)),
         route("GET", "/gate", gate),
+        route("GET", "/answer", gate, place="answers"),
         route("GET", "/stream", pieces),
-        route("POST", "/echo/{name}/{rest:path}", echo),
+        route("POST", "/echo/{name}/{rest:path}", echo, query=("a",)),
         route("POST", "/list", echo, takes="list"),
         route("PUT", "/file", echo, takes="file"),
         route("PUT", "/keep", keeps, takes="file"),
@@ -151,6 +155,31 @@ def test_one_request_more_than_the_limit_is_asked_to_come_again(client, gate):
         gate.opened.set()
         assert [one.result().status_code for one in waiting] == [200, 200]
     assert client.get("/gate").status_code == 200
+
+
+@contextmanager
+def all_answering(client: httpx.Client, gate: Gate) -> Iterator[list[Future[httpx.Response]]]:
+    """Every place of those who wait for a model is taken; they are answered when the block has ended."""
+    with ThreadPoolExecutor() as callers:
+        waiting = [callers.submit(client.get, "/answer") for _ in range(LIMITS.answers)]
+        for _ in waiting:
+            assert gate.entered.acquire(timeout=5)
+        yield waiting
+        gate.opened.set()
+
+
+def test_while_all_answers_wait_for_a_model_every_other_call_is_answered(client, gate):
+    with all_answering(client, gate) as waiting:
+        assert [client.get("/key").status_code for _ in range(200)] == [200] * 200
+        assert not any(one.done() for one in waiting)
+    assert [one.result().status_code for one in waiting] == [200] * LIMITS.answers
+
+
+def test_one_answer_more_than_the_limit_is_asked_to_come_again(client, gate):
+    with all_answering(client, gate):
+        answer = client.get("/answer")
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+        assert "3 answers are being worked on" in answer.json()["errors"][0]["message"]
 
 
 def test_a_handler_learns_that_its_caller_has_left(client, gate):
@@ -231,13 +260,15 @@ def test_a_file_that_a_handler_takes_stays(client, house):
 @pytest.mark.parametrize(
     ("sent", "status"),
     [
-        ({"content": b"x" * 1001}, 413),
-        ({"content": iter([b"x" * 600, b"x" * 600])}, 413),
+        ({"content": b"x" * 200_001}, 413),
+        ({"content": iter([b"x" * 120_000, b"x" * 120_000])}, 413),
         ({"files": {"other": b"x"}}, 400),
         ({"files": [("file", b"x"), ("file", b"y")]}, 400),
         ({"content": b"x", "headers": {"Content-Type": "multipart/form-data"}}, 400),
         ({"content": b"x", "headers": {"Content-Type": "multipart/form-data; boundary=b"}}, 400),
         ({"content": CUT, "headers": {"Content-Type": "multipart/form-data; boundary=b"}}, 400),
+        ({"files": [(str(n), b"") for n in range(30)]}, 400),
+        ({"content": LONG_HEADER, "headers": {"Content-Type": "multipart/form-data; boundary=b"}}, 400),
     ],
 )  # fmt: skip
 def test_a_file_that_is_refused_leaves_nothing(client, house, sent, status):

@@ -1,8 +1,7 @@
-"""docs/server.md, run as it is written: the block of the SDK and that of OpenAI, from the printed lines on."""
+"""docs/server.md, run as it is written: the data, the blocks of the SDK and of OpenAI, from the printed lines on."""
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import subprocess
@@ -12,9 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.server.processes import serving
-from tests.server.sdk_tuning import rows
 
-LABELS = ("satisfied", "unsatisfied")
 PAGE = Path(__file__).parents[2] / "docs" / "server.md"
 
 
@@ -36,10 +33,16 @@ def said_by(code: str, folder: Path) -> str:
     return done.stdout.strip().splitlines()[-1]
 
 
+def command(word: str) -> str:
+    """The one line of the page's console that holds a word."""
+    (found,) = re.findall(rf"^\$ (wxtuning {word}.*)$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
+    return str(found)
+
+
 @pytest.mark.slow
 def test_the_page_goes_from_a_file_to_an_answer_of_the_sdk_and_of_an_openai_client(tmp_path):
-    (tmp_path / "comments.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows(100)))
+    subprocess.run(f"{sys.executable} -m {command('template')}", shell=True, cwd=tmp_path, check=True)
     with serving(tmp_path / ".wxtuning") as server:
         answered = said_by("\n".join([*server.ready["python"], block("prompt_tuner")]), tmp_path)
-        assert answered == "unsatisfied"
+        assert answered == "negative"
         assert said_by(block('shop_comments", prompt'), tmp_path) == answered

@@ -158,6 +158,28 @@ def test_the_api_key_is_no_token(door):
         assert client.get("/v2/projects").status_code == 401
 
 
+ANSWERED_BY_A_MODEL = {
+    "/ml/v1/text/generation", "/ml/v1/text/generation_stream", "/ml/v1/text/tokenization", "/v1/completions",
+    "/ml/v1/deployments/{id}/text/generation", "/ml/v1/deployments/{id}/text/generation_stream", "/v1/chat/completions",
+}  # fmt: skip
+
+
+def test_whatever_asks_a_model_takes_a_place_of_those_that_keep_no_other_call_out():
+    assert {route.path for route in routes() if route.place == "answers"} == ANSWERED_BY_A_MODEL
+
+
+def test_nothing_of_a_body_is_read_that_is_not_called_what_is_expected(door):
+    head = request(door, "POST /v2/spaces", with_token(door), "Content-Length: 3000000", "Connection: close")
+    assert status(asked(door, head)) == 415
+
+
+@pytest.mark.parametrize("line", ["GET /storage/project-0a1b/a.json", "PUT /v2/asset_uploads/0a1b"])
+def test_nothing_is_read_of_what_comes_to_a_signed_call_without_a_signature(cloud, line):
+    form = "Content-Type: multipart/form-data; boundary=b"
+    head = request(cloud, line, form, "Content-Length: 3000000", "Connection: close")
+    assert status(asked(cloud, head)) == 403
+
+
 # --- who asks, and for whom ---------------------------------------------------------------------------------------
 
 
@@ -174,6 +196,16 @@ def test_a_request_for_another_host_is_refused(door, host, line):
 def test_its_own_names_are_answered(door, host):
     line = "GET /ml/wml_services/v2/version"
     assert status(asked(door, request(door, line, "Connection: close", host=host.format(port=door.port)))) == 200
+
+
+def test_a_name_that_it_was_given_is_answered_with_its_port(tmp_path):
+    with serving(tmp_path, "--name", "Tuner.example") as server:
+        line, close = "GET /ml/wml_services/v2/version", "Connection: close"
+        answers = [
+            asked(server, request(server, line, close, host=host))
+            for host in (f"tuner.example:{server.port}", "tuner.example", "other.example")
+        ]
+    assert [status(answer) for answer in answers] == [200, 421, 421]
 
 
 @pytest.mark.parametrize("headers", [[], ["Host: 127.0.0.1:{port}", "Host: 127.0.0.1:{port}"]])
@@ -310,6 +342,20 @@ def test_a_websocket_is_refused_plainly(door):
     assert "websocket GET /v2/projects" in error(answer)["message"]
 
 
+@pytest.mark.filterwarnings("ignore:ssl.PROTOCOL_TLS is deprecated:DeprecationWarning")  # the library's own
+def test_the_live_messages_of_a_run_are_refused_to_the_clients_own_library_without_a_warning(cpd):
+    from lomond import WebSocket
+    from lomond.events import Rejected
+
+    websocket = WebSocket(f"{cpd.url.replace('https', 'wss')}/ml/v4/trainings/0a1b?version=2025-02-27")
+    websocket.add_header(b"Authorization", f"Bearer {cpd.token}".encode())
+    (refused,) = [event for event in websocket.connect(ping_rate=0) if isinstance(event, Rejected)]
+    assert refused.response.status_code == 404
+    said = cpd.said("not offered: websocket GET /ml/v4/trainings/0a1b")
+    assert "WARNING not offered: websocket GET /ml/v4/trainings/0a1b" in said
+    assert "Unsupported upgrade" not in said and "WebSocket library" not in said
+
+
 @pytest.mark.parametrize(
     "text", [b"\x16\x03\x01\x02\x00\x01", b"GET\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"\r\n" * 900]
 )
@@ -444,6 +490,49 @@ def test_slow_bodies_keep_no_good_caller_out(door):
             assert client.get("/v2/projects").status_code == 200
 
 
+def test_200_callers_who_ask_at_the_same_moment_are_all_answered(plain):
+    poll = request(plain, "GET /v2/projects", with_token(plain), "Connection: close")
+    with ExitStack() as open_ones:
+        connections = [open_ones.enter_context(plain.connection()) for _ in range(200)]
+        for connection in connections:
+            connection.sendall(poll)
+        assert {status(everything(connection)) for connection in connections} == {200}
+
+
+# --- what is shown of a caller's values
+
+HUGE = "\x1b[2J\u202e" + "x" * 1_000_000
+OF_A_MODEL = "?version=2025-02-27"
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        (f"/ml/v1/text/generation{OF_A_MODEL}", {"model_id": HUGE, "input": "a"}),
+        (f"/ml/v1/text/generation{OF_A_MODEL}", {"model_id": [HUGE], "input": "a"}),
+        (f"/ml/v1/text/generation{OF_A_MODEL}", {"model_id": "wxtuning/tiny", "input": [HUGE]}),
+        (f"/ml/v1/text/generation{OF_A_MODEL}", {"model_id": "wxtuning/tiny", "input": "a", "parameters": HUGE}),
+        (f"/ml/v1/text/generation{OF_A_MODEL}", {"model_id": "wxtuning/tiny", "input": "a", "parameters": {HUGE: 1}}),
+        (f"/ml/v1/text/tokenization{OF_A_MODEL}", {"model_id": "wxtuning/tiny", "input": "a", "parameters": HUGE}),
+        ("/v1/completions", {"model": HUGE, "prompt": "a"}),
+        ("/v1/completions", {"model": "wxtuning/tiny", "prompt": "a", "stop": [HUGE, 1]}),
+        ("/v1/completions", {"model": "wxtuning/tiny", "prompt": "a", "suffix": HUGE}),
+        ("/v1/chat/completions", {"model": "wxtuning/tiny", "messages": [{"role": HUGE, "content": "a"}]}),
+        ("/v2/spaces", {"name": HUGE}),
+        ("/v2/spaces", {"name": "x", HUGE: 1}),
+    ],
+)
+def test_a_huge_value_is_refused_with_its_start_and_nothing_that_a_terminal_obeys(cpd, path, body):
+    with cpd.http() as client:
+        answer = client.post(path, json=body)
+    assert 400 <= answer.status_code < 500
+    assert len(answer.content) < 5_000
+    found = answer.json()
+    message = found["errors"][0]["message"] if "errors" in found else found["error"]["message"]
+    assert message.isprintable()
+    assert max(map(len, cpd.said().splitlines())) < 5_000
+
+
 # --- what stays inside --------------------------------------------------------------------------------------------
 
 
@@ -464,11 +553,11 @@ def test_no_secret_is_in_the_log(server):
 def test_the_files_are_for_their_owner_alone(tmp_path, platform):
     with serving(tmp_path, "--platform", platform) as server, server.http() as client:
         client.post("/v2/spaces", json={"name": "x"}).raise_for_status()
-    home = Path(server.ready["home"])
-    found = [home, *home.rglob("*")]
-    assert {path.name for path in found} > {"keys.json", "server.db", "ca-key.pem", "server-key.pem", "ready.json"}
-    wide = [path for path in found if stat.S_IMODE(path.stat().st_mode) not in (0o700 if path.is_dir() else 0o600,)]
-    assert not wide
+        home = Path(server.ready["home"])
+        found = [home, *home.rglob("*")]
+        assert {path.name for path in found} > {"keys.json", "server.db", "ca-key.pem", "server-key.pem", "ready.json"}
+        wide = [path for path in found if stat.S_IMODE(path.stat().st_mode) not in (0o700 if path.is_dir() else 0o600,)]
+        assert not wide
 
 
 NASTY = "<script>alert(1)</script>\x1b[2J\x9b2J\u202e=cmd()"

@@ -70,7 +70,7 @@ def body(cpd, asset="none", **parameters):
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
-        ({}, "tunes with LoRA only, not all weights"),
+        ({}, "not offered by this server: POST /ml/v1/fine_tunings of all weights"),
         ({"peft_parameters": {"type": "qlora"}}, "expected one of ['lora']"),
         ({"peft_parameters": {"type": "lora", "rank": 1000}}, "rank is 1000; expected a whole number from 1 to 128"),
         ({"peft_parameters": {"type": "lora"}, "num_virtual_tokens": 20}, "is no parameter of this model"),

@@ -131,7 +131,7 @@ def test_what_is_left_of_a_removed_job_goes_when_the_server_starts(house):
     left = house.folder("jobs", "7b9f")
     (left / "train.jsonl").write_text("{}")
     with working(house):
-        assert not left.exists()
+        assert gone(left.exists)
 
 
 @pytest.mark.slow
@@ -152,10 +152,33 @@ def test_a_job_that_runs_is_removed_with_its_process_and_files(house, project):
     with working(house):
         rooms.when(house, training, "running")
         house.jobs.remove(training)
-        until = time.monotonic() + 30
-        while folder.exists() and time.monotonic() < until:
-            time.sleep(0.05)
-        assert not folder.exists()
+        assert gone(folder.exists)
+
+
+@pytest.mark.slow
+def test_a_job_that_was_removed_works_on_for_nobody_though_its_server_is_killed(tmp_path):
+    home = tmp_path / "home"
+    running = started(home)
+    house = rooms.opened(home / "server")
+    training = submitted(running, rooms.dataset(house, f"project/{running.project}", rooms.lines(100)), epochs=50)
+    rooms.when(house, training, "running")
+    folder = house.folder("jobs", training.id)
+    with running.http() as client:
+        address = f"/ml/v4/trainings/{training.id}?project_id={running.project}&hard_delete=true"
+        assert client.delete(address).status_code == 204
+    running.process.kill()
+    running.process.wait()
+    assert gone(lambda: engine.is_alive(folder))
+    with serving(home):
+        assert gone(folder.exists)
+
+
+def gone(is_there, seconds=30):
+    """Whether something ends in time."""
+    until = time.monotonic() + seconds
+    while is_there() and time.monotonic() < until:
+        time.sleep(0.05)
+    return not is_there()
 
 
 @pytest.mark.slow
@@ -211,11 +234,11 @@ def test_a_server_that_is_killed_and_started_again_goes_on_with_its_jobs(tmp_pat
     assert len(house.state.all("model")) == 1
 
 
-def submitted(running, asset):
+def submitted(running, asset, epochs=8):
     """A training sent to a server that runs, on an asset of its home."""
     body = {
         "name": "n", "project_id": running.project, "auto_update_model": True,
-        "prompt_tuning": {"base_model": {"model_id": "wxtuning/tiny"}, "num_epochs": 8},
+        "prompt_tuning": {"base_model": {"model_id": "wxtuning/tiny"}, "num_epochs": epochs},
         "training_data_references": [{"type": "data_asset", "location": {"id": asset}}],
         "results_reference": {"type": "fs", "location": {"path": f"/projects/{running.project}/assets/out"}},
     }  # fmt: skip

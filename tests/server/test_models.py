@@ -9,6 +9,7 @@ from tests.server import sdk_tuning as use
 from wxtuning.server.data.attachments import content_of
 from wxtuning.server.errors import Refused
 from wxtuning.server.routes import models as routes
+from wxtuning.server.state import Key
 from wxtuning.server.trainings import models
 
 
@@ -33,7 +34,7 @@ def test_a_model_outlives_its_run(house, project, run):
 
 
 def test_a_run_stores_its_model_once_for_a_key(house, run):
-    first, second = (models.store(house, run, name="m", key="run/1") for _ in range(2))
+    first, second = (models.store(house, run, name="m", key=Key(text="run/1")) for _ in range(2))
     assert first.id == second.id
     assert folders(house) == {first.id}
 
@@ -72,7 +73,10 @@ def test_files_of_models_that_are_gone_are_removed_when_the_server_starts(house,
 @pytest.mark.parametrize(
     ("body", "message"),
     [
-        ({"type": "tensorflow_2.9"}, "of type 'tensorflow_2.9'; prompt_tune_1.0, lora_adapter_1.0, base_foundation"),
+        (
+            {"type": "tensorflow_2.9"},
+            "of type .tensorflow_2.9.; expected prompt_tune_1.0 or lora_adapter_1.0 or base_foundatio",
+        ),
         ({"type": "prompt_tune_1.0", "name": "m"}, "id is None; expected a text"),
         ({"type": "prompt_tune_1.0", "name": "m", "training": {"id": "none"}}, "there is no training"),
     ],
@@ -80,6 +84,19 @@ def test_files_of_models_that_are_gone_are_removed_when_the_server_starts(house,
 def test_a_model_that_is_no_tuned_one_is_refused(house, project, body, message):
     with pytest.raises(Refused, match=message):
         routes.create(rooms.call(house, project, body))
+
+
+def test_what_is_told_of_a_run_must_be_so(house, project, run):
+    told = {"id": run.id, "task_id": "classification", "verbalizer": run.body["prompt_tuning"]["verbalizer"]}
+    asked = {"type": "prompt_tune_1.0", "name": "m", "training": told, "tags": ["t"], "custom": {"a": 1}}
+    made = routes.create(rooms.call(house, project, asked)).body
+    assert (made["metadata"]["tags"], made["entity"]["custom"]) == (["t"], {"a": 1})
+    for wrong, message in (
+        ({"training": {**told, "verbalizer": "no"}}, "verbalizer is 'no'"),
+        ({"type": "lora_adapter_1.0"}, "makes a prompt_"),
+    ):
+        with pytest.raises(Refused, match=message):
+            routes.create(rooms.call(house, project, {**asked, **wrong}))
 
 
 def test_a_base_model_is_stored_as_it_came_and_promoted(house, project):
@@ -90,8 +107,11 @@ def test_a_base_model_is_stored_as_it_came_and_promoted(house, project):
     space, _ = house.state.add("space", container="", name="s", body={})
     identity = answer.body["metadata"]["id"]
     named = {"projectId": project.partition("/")[2], "spaceId": space.id}
-    copy = routes.promote(rooms.call(house, "", named, id=identity))["promotedAsset"]["asset_id"]
-    assert house.resource("model", copy).container == f"space/{space.id}"
+    told = {**named, "assetDescription": "promoted"}
+    copy = house.resource(
+        "model", routes.promote(rooms.call(house, "", told, id=identity))["promotedAsset"]["asset_id"]
+    )
+    assert (copy.container, copy.body["description"]) == (f"space/{space.id}", "promoted")
     with pytest.raises(Refused, match="'no/model' is not supported"):
         routes.create(rooms.call(house, project, {**body, "foundation_model": {"model_id": "no/model"}}))
 

@@ -202,8 +202,9 @@ def test_a_training_has_one_data_reference_and_results_where_the_platform_keeps_
 
 
 def test_an_asset_or_connection_of_another_project_cannot_be_referred_to(house, project, tmp_path):
-    other, _ = house.state.add("asset", container="project/other", name="a", body={})
-    link, _ = house.state.add("connection", container="project/other", name="c", body={"properties": STORE})
+    elsewhere = rooms.project_of(house, "other")
+    other, _ = house.state.add("asset", container=elsewhere, name="a", body={})
+    link, _ = house.state.add("connection", container=elsewhere, name="c", body={"properties": STORE})
     asset = {"type": "data_asset", "location": {"id": other.id}}
     remote = {"type": "connection_asset", "connection": {"id": link.id}, "location": {"bucket": "b", "path": "p"}}
     for reference in (asset, remote):

@@ -15,7 +15,9 @@ from pathlib import Path
 import pytest
 
 from tests.server.processes import Running, spawned, started
+from wxtuning.errors import WxTuningError
 from wxtuning.server.entrance.certificates import certificates
+from wxtuning.server.ready import Ready
 
 
 @pytest.fixture
@@ -123,17 +125,6 @@ def test_a_port_that_is_taken_is_named(running, tmp_path):
     assert "Warning" not in said and "Traceback" not in said
 
 
-@pytest.mark.parametrize(
-    "options", [("--model", "x"), ("--name", "a\u00e9"), ("--jobs", "0"), ("--platform", "aws"), ("--port", "70000")]
-)
-def test_a_wrong_option_is_named(tmp_path, options):
-    log = tmp_path / "log"
-    assert spawned(tmp_path, *options, log=log).wait(timeout=20) in (1, 2)
-    said = log.read_text()
-    assert options[0] in said or repr(options[1]) in said
-    assert "Warning" not in said and "Traceback" not in said
-
-
 def test_without_its_extra_the_command_says_what_to_install(tmp_path):
     program = "import sys; sys.modules['starlette'] = None; from wxtuning.cli import main; main()"
     command = [sys.executable, "-c", program, "serve", "--home", str(tmp_path)]
@@ -148,6 +139,42 @@ def test_the_ready_file_is_for_its_owner_alone_and_says_it_all(running):
     assert json.loads(file.read_text()) == running.ready
     assert running.ready["pid"] == running.process.pid
     assert running.url.startswith("https://127.0.0.1:")
+
+
+def ready_files(server: Running) -> list[Path]:
+    return [*server.home.glob("ready-*.json"), *(server.home / "server").glob("ready.json")]
+
+
+@pytest.mark.parametrize("by", [signal.SIGTERM, signal.SIGINT])
+def test_the_ready_files_go_when_the_server_ends(running, by):
+    assert len(ready_files(running)) == 2
+    assert running.end(by=by) == 0
+    assert ready_files(running) == []
+
+
+def test_a_ready_file_that_a_killed_server_left_is_replaced(running):
+    running.end(by=signal.SIGKILL)
+    again = started(running.home)
+    file = running.home / "server" / "ready.json"
+    assert json.loads(file.read_text())["pid"] == again.process.pid
+    again.end()
+
+
+def test_ready_files_are_removed_as_far_as_they_speak_of_this_home(house, tmp_path):
+    others = [tmp_path / name for name in ("other", "list", "text", "nothing")]
+    for file, text in zip(others, ('{"home": "/elsewhere"}', "[]", "x"), strict=False):
+        file.write_text(text)
+    ready = Ready(house=house, url="http://127.0.0.1:1", files=None, places=(tmp_path / "ours", *others))
+    (tmp_path / "ours").write_text(json.dumps(ready.values()))
+    ready.remove()
+    assert {file.name for file in tmp_path.iterdir() if file.is_file()} == {"other", "list", "text"}
+
+
+def test_if_one_ready_file_cannot_be_written_none_stays(house, tmp_path):
+    ready = Ready(house=house, url="http://127.0.0.1:1", files=None, places=(Path("/proc/ready.json"),))
+    with pytest.raises(WxTuningError, match=r"cannot write /proc/ready\.json"):
+        ready.write()
+    assert not (house.folder() / "ready.json").exists()
 
 
 def test_what_is_printed_is_json_and_then_python(tmp_path):

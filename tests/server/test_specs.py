@@ -147,7 +147,7 @@ def test_a_lora_is_filled_in_and_bounded_by_the_models_own_context(catalog):
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({}, "tunes with LoRA only"),
+        ({}, "of all weights, without parameters.peft_parameters; LoRA is, with"),
         ({"peft_parameters": {"type": "qlora"}}, r"type is 'qlora'; expected one of \['lora'\]"),
         ({"peft_parameters": {"rank": 0}}, "rank is 0; expected a whole number from 1 to 128"),
         ({"peft_parameters": {"target_modules": "q"}}, "expected a list of names of linear layers"),

@@ -127,9 +127,11 @@ def test_a_finished_run_is_not_canceled(server, run):
         ({"name": 7}, 400, "name is 7; expected a text"),
         ({"pipeline": {"id": "p"}}, 404, "not offered by this server: POST /ml/v4/trainings with pipeline"),
         ({"tuning": {"task_id": []}}, 400, "task_id is []; expected one of"),
+        ({"tuning": {"init_text": "x" * 400_000}}, 400, "init_text has 400,000 characters; expected at most 4,000"),
+        ({"tuning": {"verbalizer": "x" * 4_001}}, 400, "verbalizer has 4,001 characters; expected at most 4,000"),
         ({"tuning": {"task_id": {}}}, 400, "task_id is {}; expected one of"),
         ({"project_id": "none"}, 404, "there is no project 'none'"),
-        ({"project_id": None}, 400, "neither project_id nor space_id is given"),
+        ({"project_id": None}, 400, "project_id is None; expected a text"),
     ],
 )
 def test_what_cannot_be_tuned_is_refused_at_once_in_the_services_words(server, values, status, message):

@@ -1,4 +1,4 @@
-"""Files that are old or new, never half: written beside, synced, renamed."""
+"""Files that are old or new, never half: written beside, synced, renamed. They are for their owner alone."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def sync_folder(folder: Path) -> None:
 
 
 def _write(path: Path, content: bytes, *, durable: bool) -> None:
-    with path.open("wb") as file:
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
         file.write(content)
         if durable:
             file.flush()

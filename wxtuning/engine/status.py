@@ -23,6 +23,9 @@ __all__ = ["read_status", "write_status", "read_metrics", "is_alive", "start", "
 STATUS, LOCK, LOG, CONFIG, CANCEL = "status.json", "worker.lock", "log.txt", "config.json", "cancel.requested"
 FINAL = ("completed", "failed", "canceled")
 
+_OWNER_ALONE = 0o077
+"""The rights of others that a worker's files do not have."""
+
 _PASSED = (
     "PATH", "HOME", "USER", "LANG", "LANGUAGE", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "TEMP", "TMP", "SYSTEMROOT",
     "PYTHONHASHSEED", "PYTHONPATH", "PYTHONWARNINGS", "PYTHONDONTWRITEBYTECODE", "VIRTUAL_ENV", "LD_LIBRARY_PATH",
@@ -87,6 +90,7 @@ def start(folder: Path, python: str = sys.executable, *, resume: bool = False) -
     if _read(folder)["state"] not in ("completed", "canceled"):
         write_status(folder, _QUEUED)
     command = [python, "-P", "-m", "wxtuning.engine.worker", str(folder), *(["--resume"] if resume else [])]
+    (folder / LOG).touch(0o600)
     with (folder / LOG).open("ab") as log:
         process = _spawn(command, folder, log)
     # Waits for the end, so that no zombie is left while this process lives.
@@ -102,7 +106,7 @@ def cancel(folder: Path) -> bool:
     folder = Path(folder)
     if _read(folder)["state"] in FINAL and not is_alive(folder):
         return False
-    (folder / CANCEL).touch()
+    (folder / CANCEL).touch(0o600)
     return is_alive(folder) and _signal(folder)
 
 
@@ -168,6 +172,7 @@ def _spawn(command: list[str], folder: Path, log: IO[bytes]) -> subprocess.Popen
             cwd=folder,
             env=_environment(),
             start_new_session=True,
+            umask=_OWNER_ALONE,
         )
     except OSError as cause:
         hint = "check that the path of the Python program is right"

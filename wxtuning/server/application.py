@@ -7,6 +7,8 @@ from importlib import import_module
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from wxtuning.errors import WxTuningError
+from wxtuning.server.checks import check
 from wxtuning.server.entrance.dispatch import Dispatch
 from wxtuning.server.entrance.door import Door
 from wxtuning.server.house import House
@@ -26,6 +28,7 @@ def app(settings: Settings) -> App:
     """The server as an ASGI application; it holds its home until its lifespan ends.
 
     Raises:
+        PlanError: naming all settings that cannot be.
         WxTuningError: if another server works in the same home, or the home cannot be used.
     """
     return App(settings)
@@ -35,10 +38,21 @@ class App:
     """Answers HTTP; jobs run from the start of the lifespan to its end."""
 
     def __init__(self, settings: Settings) -> None:
+        check(settings)
         self.house = House(settings)
         self._lock = HomeLock(self.house.folder())
+        try:
+            self._open()
+        except WxTuningError:
+            self._lock.release()
+            raise
         self._dispatch = Dispatch(self.house, routes())
         self._door: ASGIApp = Door(self._dispatch, settings)
+
+    def _open(self) -> None:
+        # Who embeds the application finds its keys before the first request; what cannot be read is said at once.
+        for needed in ("tokens", "state"):
+            getattr(self.house, needed)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":

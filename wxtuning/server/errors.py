@@ -6,7 +6,10 @@ import secrets
 from collections.abc import Mapping
 from typing import Any
 
-from wxtuning.server.trainings.quotes import quoted
+from wxtuning.server.trainings.quotes import LONGEST, inert, quoted
+
+LONGEST_MESSAGE = 2_000
+"""Characters of a message, whatever a caller has sent."""
 
 
 class Refused(Exception):
@@ -15,7 +18,8 @@ class Refused(Exception):
     Args:
         status: The HTTP status.
         code: One of watsonx's codes, such as `invalid_request_entity`.
-        message: What happened with the value, what was expected, what to do next.
+        message: What happened with the value, what was expected, what to do next; only its start if it is longer than
+            2,000 characters, and nothing in it that a terminal would obey.
         target: The field or parameter that is meant, if one is.
         headers: More headers of the answer.
     """
@@ -23,13 +27,13 @@ class Refused(Exception):
     def __init__(
         self, status: int, code: str, message: str, *, target: str = "", headers: Mapping[str, str] | None = None
     ) -> None:
-        super().__init__(message)
         self.status = status
         self.code = code
-        self.message = message
-        self.target = target
+        self.message = inert(message, most=LONGEST_MESSAGE)
+        self.target = inert(target, most=LONGEST)
         self.headers = dict(headers or {})
         self.trace = secrets.token_hex(16)
+        super().__init__(self.message)
 
     def body(self) -> dict[str, Any]:
         """The answer's JSON, as the service writes it."""
@@ -55,6 +59,6 @@ def unauthorized(message: str, *, code: str = "authentication_token_not_valid") 
     return Refused(401, code, message, headers={"WWW-Authenticate": "Bearer"})
 
 
-def busy(requests: int) -> Refused:
-    message = f"{requests} requests are being worked on, which is the limit; try again in a second"
+def busy(most: int, what: str) -> Refused:
+    message = f"{most} {what} are being worked on, which is the limit; try again in a second"
     return Refused(503, "too_many_requests", message, headers={"Retry-After": "1"})

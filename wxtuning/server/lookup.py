@@ -39,27 +39,3 @@ def text(body: Mapping[str, Any], name: str, *, default: str | None = None, most
     if len(value) > most:
         raise invalid(f"{name} has {len(value):,} characters; expected at most {most:,}", target=name)
     return value
-
-
-def part(body: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    """An object inside a body; empty if it is missing.
-
-    Raises:
-        Refused: if it is something else.
-    """
-    value = body.get(name, {})
-    if not isinstance(value, Mapping):
-        raise invalid(f"{name} is {quoted(value)}; expected an object", target=name)
-    return value
-
-
-def texts(body: Mapping[str, Any], name: str) -> list[str]:
-    """A list of texts inside a body; empty if it is missing.
-
-    Raises:
-        Refused: if it is something else.
-    """
-    value = body.get(name, [])
-    if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
-        raise invalid(f"{name} is {quoted(value)}; expected a list of texts", target=name)
-    return value

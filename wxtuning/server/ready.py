@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from wxtuning.errors import WxTuningError
 from wxtuning.folder import write_atomically
 from wxtuning.server.entrance.certificates import Files
 from wxtuning.server.house import House
@@ -24,11 +25,13 @@ class Ready:
     Args:
         url: Where it answers.
         files: The certificates, one of which callers must trust; None without TLS.
+        places: Files that say so, besides `ready.json` in the server's home.
     """
 
     house: House
     url: str
     files: Files | None
+    places: tuple[Path, ...] = ()
 
     def values(self) -> dict[str, Any]:
         """All of it, ready for JSON."""
@@ -74,9 +77,34 @@ class Ready:
             given |= {"username": keys.username}
         return ", ".join(f"{name}={value!r}" for name, value in {**given, "verify": str(authority)}.items())
 
-    def write(self, *files: Path) -> str:
-        """Write the JSON into the server's home and the files named, for their owner alone; returns it."""
+    def write(self) -> str:
+        """Write the JSON into its files, for their owner alone; returns it.
+
+        Raises:
+            WxTuningError: if one cannot be written; then none is left.
+        """
         text = json.dumps(self.values(), indent=2)
-        for file in (self.house.folder() / FILE, *files):
-            write_atomically(file, f"{text}\n".encode())
+        try:
+            for file in self._files():
+                write_atomically(file, f"{text}\n".encode())
+        except WxTuningError:
+            self.remove()
+            raise
         return text
+
+    def remove(self) -> None:
+        """Remove the files, as far as they speak of a server of this home; there is but one at a time."""
+        for file in self._files():
+            if _home_in(file) == str(self.house.folder()):
+                file.unlink(missing_ok=True)
+
+    def _files(self) -> tuple[Path, ...]:
+        return (self.house.folder() / FILE, *self.places)
+
+
+def _home_in(file: Path) -> str | None:
+    try:
+        found = json.loads(file.read_bytes()) if file.is_file() else None
+    except (OSError, ValueError):
+        return None
+    return found.get("home") if isinstance(found, dict) else None

@@ -5,7 +5,9 @@ A handler is a plain function of a `Call`; what it returns is the answer. It may
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+import hashlib
+import json
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -13,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from starlette.responses import Response
 
 from wxtuning.server.errors import Refused, invalid
+from wxtuning.server.resources import Key
 
 if TYPE_CHECKING:
     from wxtuning.server.house import House
@@ -60,19 +63,31 @@ class Call:
         Raises:
             Refused: if none is named, or there is no such one.
         """
-        for kind in ("project", "space"):
-            identity = self.query.get(f"{kind}_id") or self.body.get(f"{kind}_id")
-            if isinstance(identity, str) and identity:
-                self.house.resource(kind, identity)
-                return f"{kind}/{identity}"
-        raise invalid("neither project_id nor space_id is given; expected one of them")
+        named = {
+            f"{kind}/{identity}"
+            for kind in ("project", "space")
+            for place in (self.query, self.body)
+            if isinstance(identity := place.get(f"{kind}_id"), str) and identity
+        }
+        if len(named) != 1:
+            given = "several projects or spaces are given" if named else "neither project_id nor space_id is given"
+            raise invalid(f"{given}; expected one of project_id and space_id")
+        (found,) = named
+        self.house.resource(*found.split("/", 1))
+        return found
 
     @property
-    def key(self) -> str:
-        """What makes a create happen once: the header Idempotency-Key, or `custom.key` of the body; empty if none."""
+    def key(self) -> Key | None:
+        """What makes a create happen once: the header Idempotency-Key, or `custom.key` of the body; None if neither."""
         custom = self.body.get("custom")
         named = custom.get("key") if isinstance(custom, Mapping) else None
-        return self.headers.get("idempotency-key", "") or (named if isinstance(named, str) else "")
+        text = self.headers.get("idempotency-key", "") or (named if isinstance(named, str) else "")
+        return Key(text=text, owner="caller", asked=self._asked()) if text else None
+
+    def _asked(self) -> str:
+        """A digest of all that a create says; the version of the API is none of it."""
+        queries = sorted((name, value) for name, value in self.queries if name != "version")
+        return hashlib.sha256(json.dumps([self.path, queries, self.body], sort_keys=True).encode()).hexdigest()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,6 +112,7 @@ class Stream:
 
 
 Handler = Callable[[Call], "JSON | Answer | Stream | Response"]
+Place = Literal["requests", "answers"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,10 +123,12 @@ class Route:
         method, path: As in `GET /ml/v4/trainings/{id}`; a last `{name:path}` takes several segments.
         handler: What answers it.
         is_open: Answered without a token; only what a client must know before it can have one.
+        query: The parameters that it takes, besides those that all calls take.
+        place: Which of two limits it counts for: `requests`, or `answers` for what waits for a model.
         takes: What the body is: `json` (an object, or nothing), `list` (a JSON array), `form`, or `file` (raw bytes or
             one multipart field `file`).
         token: What lets a caller in: `bearer` (a token), `key` (a token or the api key itself, as bearer), `url` (a
-            signed address that this server gave out), or `own` (the handler checks and refuses).
+            signed address that this server gave out), or `s3` (a request signed with the keys of the object storage).
         only: The platform that has this call; both if empty.
         refusal: How a refusal is written, where it is not as watsonx does.
     """
@@ -119,10 +137,12 @@ class Route:
     path: str
     handler: Handler
     is_open: bool = False
+    query: Sequence[str] = ()
+    place: Place = "requests"
     takes: Literal["json", "list", "form", "file"] = "json"
-    token: Literal["bearer", "key", "url", "own"] = "bearer"
+    token: Literal["bearer", "key", "url", "s3"] = "bearer"
     only: Platform | Literal[""] = ""
     refusal: Callable[[Refused], JSON] = Refused.body
 
 
-__all__ = ["JSON", "Answer", "Call", "Handler", "Refused", "Route", "Stream"]
+__all__ = ["JSON", "Answer", "Call", "Handler", "Place", "Refused", "Route", "Stream"]

@@ -10,7 +10,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from functools import partial
 from pathlib import Path
 
@@ -21,10 +21,15 @@ from wxtuning.server.application import App, app
 from wxtuning.server.entrance.certificates import Files, certificates
 from wxtuning.server.entrance.door import host_names
 from wxtuning.server.entrance.patience import Loop, protocol
+from wxtuning.server.entrance.renewal import keep_fresh
 from wxtuning.server.ready import Ready
 from wxtuning.server.settings import Settings
+from wxtuning.server.trainings.quotes import inert
 
 log = logging.getLogger("wxtuning.server")
+
+LONGEST_ENTRY = 20_000
+"""Characters of an entry in the log, traceback included."""
 
 _SCHEMES = {True: "https", False: "http"}
 _ANY = {"0.0.0.0": "127.0.0.1", "::": "::1"}
@@ -35,45 +40,75 @@ def serve(settings: Settings, *ready_files: Path, say: Callable[[str], None] = p
 
     Args:
         settings: How.
-        ready_files: Where to write how to connect, besides the server's own folder.
+        ready_files: Where to write how to connect, besides the server's own folder; gone when it ends in good order.
         say: Takes how to connect, as JSON and as lines of Python, when the server answers.
 
     Raises:
-        WxTuningError: if another server works in the same home, or the address cannot be had.
+        WxTuningError: if the settings cannot be, another server works in the same home, the address cannot be had, or a
+            ready file cannot be written.
     """
+    if folders := [file for file in ready_files if file.is_dir()]:
+        raise WxTuningError(f"{folders[0]} is a folder", hint="Name a file with --ready-file.")
     # Whatever is written from here on, by this process or its children, is for its owner alone.
     os.umask(0o077)
     _log_to_stderr()
     _allow_many_connections()
     with closing(app(settings)) as application, _listening(settings) as sock:
-        files = certificates(application.house.folder("tls"), host_names(settings)) if settings.tls else None
-        ready = Ready(house=application.house, url=_url(settings, sock), files=files)
-        server = _Server(_config(application, settings, files), lambda: _tell(ready, ready_files, say))
+        fresh = partial(certificates, application.house.folder("tls"), host_names(settings))
+        files = fresh() if settings.tls else None
+        ready = Ready(house=application.house, url=_url(settings, sock), files=files, places=ready_files)
+        ready.remove()
+        server = _Server(_config(application, settings, files), ready, fresh, say)
         _end_without_fuss()
         with asyncio.Runner(loop_factory=partial(Loop, settings.limits)) as runner:
             runner.run(server.serve(sockets=[sock]))
-    sys.stdout.flush()
+    if server.failure:
+        raise server.failure
     # Threads that still work for callers who have left would keep the process; everything it had to keep is kept.
     logging.shutdown()
-    os._exit(0 if server.started else 1)
+    with suppress(BrokenPipeError):
+        if sys.stdout:
+            sys.stdout.flush()
+    os._exit(0)
 
 
 class _Server(uvicorn.Server):
-    """Says when it is ready."""
+    """Says when it is ready and takes that back when it ends; keeps its certificate fresh in between."""
 
-    def __init__(self, config: uvicorn.Config, when_ready: Callable[[], None]) -> None:
+    def __init__(
+        self, config: uvicorn.Config, ready: Ready, fresh: Callable[[], Files], say: Callable[[str], None]
+    ) -> None:
         super().__init__(config)
-        self._when_ready = when_ready
+        self._ready = ready
+        self._fresh = fresh
+        self._say = say
+        self._renewing: asyncio.Task[None] | None = None
+        self.failure: WxTuningError | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        if self.started:
-            self._when_ready()
+        try:
+            await self._start(sockets)
+        except WxTuningError as cause:
+            # uvicorn ends in good order when it is told to; what is raised here, it would leave half started.
+            self.failure, self.should_exit = cause, True
 
+    async def _start(self, sockets: list[socket.socket] | None) -> None:
+        with suppress(SystemExit):
+            await super().startup(sockets)
+        if not self.started:
+            raise WxTuningError("the server cannot start; its log says why", hint="Mend that, then start it again.")
+        if self.config.ssl:
+            self._renewing = asyncio.create_task(keep_fresh(self.config.ssl, self._fresh))
+        told = self._ready.write()
+        # Where nobody reads what is printed, there are still the files.
+        with suppress(BrokenPipeError):
+            self._say("\n".join([told, "", "# To connect:", *self._ready.lines(), ""]))
 
-def _tell(ready: Ready, files: tuple[Path, ...], say: Callable[[str], None]) -> None:
-    say(ready.write(*files))
-    say("\n".join(["", "# To connect:", *ready.lines(), ""]))
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._ready.remove()
+        if self._renewing:
+            self._renewing.cancel()
+        await super().shutdown(sockets)
 
 
 def _config(application: App, settings: Settings, files: Files | None) -> uvicorn.Config:
@@ -116,11 +151,10 @@ def _log_to_stderr() -> None:
 
 
 class _Inert(logging.Formatter):
-    """Escapes what a terminal would act on, such as names that callers gave."""
+    """Escapes what a terminal would act on, such as names that callers gave, and cuts what is endless."""
 
     def format(self, record: logging.LogRecord) -> str:
-        text = super().format(record).encode("ascii", "backslashreplace").decode()
-        return "".join(mark if mark.isprintable() or mark == "\n" else repr(mark)[1:-1] for mark in text)
+        return inert(super().format(record), most=LONGEST_ENTRY).encode("ascii", "backslashreplace").decode()
 
 
 def _end_without_fuss() -> None:

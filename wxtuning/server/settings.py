@@ -26,7 +26,8 @@ class Limits:
         idle_seconds: The longest silence inside a body, and the longest that a reader of an answer may not read.
         keep_seconds: How long a connection stays open between two requests.
         end_seconds: How long answers in flight may go on when the server is told to end.
-        requests: Requests worked on at a time; one more is answered 503.
+        answers: Requests at a time that wait for a model; one more is answered 503.
+        requests: All other requests worked on at a time, likewise.
     """
 
     header_bytes: int = 32 * 1024
@@ -38,7 +39,8 @@ class Limits:
     idle_seconds: float = 30.0
     keep_seconds: int = 15
     end_seconds: int = 5
-    requests: int = 128
+    answers: int = 128
+    requests: int = 256
 
 
 @dataclass(frozen=True, kw_only=True)

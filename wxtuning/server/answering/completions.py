@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from wxtuning.engine import Decoding
 from wxtuning.server.errors import Refused, invalid
+from wxtuning.server.trainings.quotes import quoted
 
 if TYPE_CHECKING:
     from wxtuning.server.answering.batching import Answered
@@ -164,7 +165,7 @@ def _check_names(body: JSON) -> None:
         if name in READ or name in IGNORED or value is None:
             continue
         if name not in NEUTRAL or value not in NEUTRAL[name]:
-            message = f"not offered by this server: {name}={value!r}; send the request without it"
+            message = f"not offered by this server: {name}={quoted(value)}; send the request without it"
             raise Refused(400, "unsupported_parameter", message, target=name)
 
 
@@ -177,7 +178,7 @@ def _whole(body: JSON, name: str, default: int, least: int, most: int) -> int:
     if value is None:
         return default
     if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
-        raise invalid(f"{name} is {value!r}; expected a whole number from {least} to {most}", target=name)
+        raise invalid(f"{name} is {quoted(value)}; expected a whole number from {least} to {most}", target=name)
     return value
 
 
@@ -186,7 +187,7 @@ def _number(body: JSON, name: str, default: float, least: float, most: float) ->
     if value is None:
         return default
     if not isinstance(value, (int, float)) or isinstance(value, bool) or not least <= value <= most:
-        raise invalid(f"{name} is {value!r}; expected a number from {least} to {most}", target=name)
+        raise invalid(f"{name} is {quoted(value)}; expected a number from {least} to {most}", target=name)
     return float(value)
 
 
@@ -194,15 +195,17 @@ def _stops(body: JSON) -> tuple[str, ...]:
     given = body.get("stop")
     stops = [given] if isinstance(given, str) else given or []
     if not isinstance(stops, list) or len(stops) > MOST_STOPS or not all(isinstance(one, str) and one for one in stops):
-        raise invalid(f"stop is {given!r}; expected a text, or at most {MOST_STOPS} that are not empty", target="stop")
+        raise invalid(
+            f"stop is {quoted(given)}; expected a text, or at most {MOST_STOPS} that are not empty", target="stop"
+        )
     return tuple(stops)
 
 
 def _content(message: Any, number: int) -> str:
     role = message.get("role") if isinstance(message, Mapping) else None
     if role not in ("system", "developer", "user"):
-        text = f"messages[{number}] has the role {role!r}; a tuned model answers one input: send system and user only"
-        raise invalid(text, target="messages")
+        expected = "a tuned model answers one input: send system and user only"
+        raise invalid(f"messages[{number}] has the role {quoted(role)}; {expected}", target="messages")
     content = message.get("content")
     if isinstance(content, list) and all(isinstance(part, Mapping) and part.get("type") == "text" for part in content):
         content = "".join(str(part.get("text", "")) for part in content)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
-import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,17 +12,24 @@ from wxtuning.folder import sha256_of
 from wxtuning.server.answering import chain
 from wxtuning.server.answering.adapters import WEIGHTS, fault_of
 from wxtuning.server.answering.answers import Ask
-from wxtuning.server.errors import Refused, invalid, not_found
+from wxtuning.server.answering.conditions import (
+    KIND,
+    answers_to,
+    by_name,
+    check_model,
+    check_name,
+    check_unneeded,
+    serving_name,
+    taken_by,
+)  # fmt: skip
+from wxtuning.server.errors import Refused, not_found
 from wxtuning.server.house import House
 from wxtuning.server.shown import OWN, metadata, own, public
-from wxtuning.server.state import Resource
+from wxtuning.server.state import Key, Resource
 
-KIND = "deployment"
-SERVING_NAME = re.compile(r"[A-Za-z0-9_]{1,36}")
-"""No hyphen, so that a serving name is never taken for an id."""
+OF_MODEL = ("asset", "deployed_asset_type", "base_model_id", "verbalizer", "status", OWN)
+"""What a deployment has from its model."""
 BASE_TYPES = ("base_foundation_model_1.0", "custom_foundation_model_1.0", "curated_foundation_model_1.0")
-# Two requests for the same serving name must not both find it free.
-_NAMING = threading.Lock()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,47 +58,62 @@ class Served:
         return text if self.adapter is None else render(self.template, text)
 
 
-def create(house: House, container: str, name: str, model: Resource, asked: Mapping[str, Any], key: str) -> Resource:
+def create(
+    house: House, container: str, name: str, model: Resource, asked: Mapping[str, Any], key: Key | None
+) -> Resource:
     """Deploy a model; with a key that was used before, the deployment of then comes back.
 
     Raises:
-        Refused: if the serving name is taken or none, or the base deployment does not fit.
+        Refused: if the serving name is taken or none, the base deployment does not fit, or the model is gone.
     """
-    with _NAMING:
-        if known := house.state.keyed(KIND, container, key):
+    body, of_chain = with_model(asked, from_model(house, model)), chain.deployments(house)
+    with house.state.transaction() as transaction:
+        if known := transaction.keyed(KIND, container, key):
             return known
-        check_serving_name(house, serving_name(asked))
-        _check_base_deployment(house, container, asked, model)
-        body = {**asked, **_from_model(house, model)}
-        return house.state.add(KIND, container=container, name=name, body=body, key=key)[0]
+        check_name(transaction, of_chain, serving_name(body))
+        check_model(transaction, container, body)
+        return transaction.add(KIND, container=container, name=name, body=body, key=key)[0]
 
 
-def change(house: House, resource: Resource, body: Mapping[str, Any], *, name: str) -> Resource:
-    """Replace what callers may change of a deployment.
+def change(house: House, resource: Resource, change: Callable[[Resource], Resource]) -> Resource:
+    """Replace what callers may change of a deployment; `change` makes it of the deployment as it is now.
 
     Raises:
-        Refused: if the serving name is taken or none, or the deployment is none of this server's own.
+        Refused: as `create`; and if the deployment is none of this server's own, or others need what is to go.
     """
     _check_own(house, resource)
-    with _NAMING:
-        if serving_name(body) != serving_name(resource.body):
-            check_serving_name(house, serving_name(body))
-        return house.state.change(resource, body, name=name)
+    of_chain = chain.deployments(house)
+    with house.state.transaction() as transaction:
+
+        def checked(found: Resource) -> Resource:
+            wanted = change(found)
+            if serving_name(wanted.body) != serving_name(found.body):
+                check_name(transaction, of_chain, serving_name(wanted.body))
+            if wanted.body["asset"] != found.body["asset"]:
+                check_unneeded(transaction, found)
+                check_model(transaction, found.container, wanted.body)
+            return wanted
+
+        if (changed := transaction.change(KIND, resource.id, checked)) is None:
+            raise not_found(KIND, resource.id)
+        return changed
 
 
-def with_model(house: House, body: Mapping[str, Any], model: Resource) -> dict[str, Any]:
-    """The body of a deployment when another model takes the place of its own."""
-    return {**body, "asset": {"id": model.id}, **_from_model(house, model)}
+def with_model(body: Mapping[str, Any], taken: Mapping[str, Any]) -> dict[str, Any]:
+    """The body of a deployment with what it takes over from a model, and nothing of the one that it had before."""
+    return {**{name: value for name, value in body.items() if name not in OF_MODEL}, **taken}
 
 
 def remove(house: House, resource: Resource) -> None:
     """Remove a deployment; its model stays.
 
     Raises:
-        Refused: if the deployment is none of this server's own.
+        Refused: if the deployment is none of this server's own, or others need it.
     """
     _check_own(house, resource)
-    house.state.remove(resource)
+    with house.state.transaction() as transaction:
+        check_unneeded(transaction, resource)
+        transaction.remove(resource)
 
 
 def all_of(house: House, container: str | None = None) -> tuple[Resource, ...]:
@@ -152,28 +172,10 @@ def ask_of(served: Served, text: str, **how: Any) -> Ask:
     )  # fmt: skip
 
 
-def serving_name(body: Mapping[str, Any]) -> str:
-    """The serving name in the body of a deployment, empty if it has none.
-
-    Raises:
-        Refused: if `online` is no object, or the name is no text.
-    """
-    online = body.get("online", {})
-    parameters = (online.get("parameters") or {}) if isinstance(online, Mapping) else None
-    if not isinstance(parameters, Mapping):
-        raise invalid(f"online is {online!r}; expected an object, with an object `parameters` or none", target="online")
-    name = parameters.get("serving_name", "")
-    if not isinstance(name, str) or (name and not SERVING_NAME.fullmatch(name)):
-        message = f"serving_name is {name!r}; expected 1 to 36 letters, digits and underscores"
-        raise invalid(message, target="online.parameters.serving_name")
-    return name
-
-
 def check_serving_name(house: House, name: str) -> None:
     """Raises Refused (409) if a deployment has this serving name; empty is always free."""
     if name and (taken := _named(house, name)):
-        message = f"the serving name {name!r} is taken by deployment {taken.id}; choose another one"
-        raise Refused(409, "serving_name_conflict", message, target="online.parameters.serving_name")
+        raise taken_by(name, taken)
 
 
 def shown(resource: Resource, url: str, *, state: str = "") -> dict[str, Any]:
@@ -195,12 +197,13 @@ def _addresses(url: str, names: list[str]) -> list[dict[str, Any]]:
     return whole + [{"url": f"{root}/generation_stream", "sse": True} for root in roots]
 
 
-def _from_model(house: House, model: Resource) -> dict[str, Any]:
+def from_model(house: House, model: Resource) -> dict[str, Any]:
     """What a deployment takes over from its model, whose folder stays as long as the deployment."""
     internal, kind = own(model), model.body["type"]
     is_base = kind in BASE_TYPES
     template = FIELD if is_base else internal.get("template") or model.body.get("verbalizer") or FIELD
     return {
+        "asset": {"id": model.id},
         "deployed_asset_type": "foundation_model" if is_base else kind.rpartition("_")[0],
         "base_model_id": model.body["base_model_id"],
         **({} if is_base else {"verbalizer": model.body.get("verbalizer", FIELD)}),
@@ -230,22 +233,6 @@ def _fault_of_base(house: House, model: Resource) -> str:
     return ""
 
 
-def _check_base_deployment(house: House, container: str, asked: Mapping[str, Any], model: Resource) -> None:
-    identity = asked.get("base_deployment_id")
-    if identity is None:
-        return
-    found = house.state.get(KIND, identity) if isinstance(identity, str) else None
-    if found is None or found.container != container or found.body["deployed_asset_type"] != "foundation_model":
-        message = f"base_deployment_id is {identity!r}; expected the id of a deployed base model in the same place"
-        raise invalid(message, target="base_deployment_id")
-    if found.body["base_model_id"] != model.body["base_model_id"]:
-        message = (
-            f"the adapter was tuned on {model.body['base_model_id']}, deployment {identity} serves "
-            f"{found.body['base_model_id']}; deploy it on its own base"
-        )
-        raise invalid(message, target="base_deployment_id")
-
-
 def _check_own(house: House, resource: Resource) -> None:
     if house.state.get(KIND, resource.id) is None:
         message = f"deployment {resource.id} was made by a run of wxtuning on this machine; delete or change it there"
@@ -253,4 +240,5 @@ def _check_own(house: House, resource: Resource) -> None:
 
 
 def _named(house: House, name: str) -> Resource | None:
-    return next((one for one in all_of(house) if name in (one.id, serving_name(one.body))), None)
+    own = house.state.all(KIND, marks=by_name(name).marks)
+    return next(iter(own), None) or next((one for one in chain.deployments(house) if answers_to(one, name)), None)

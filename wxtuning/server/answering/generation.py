@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from wxtuning.engine import Decoding
 from wxtuning.server.answering.answers import SECONDS
 from wxtuning.server.errors import Refused, invalid
+from wxtuning.server.trainings.quotes import quoted
 
 if TYPE_CHECKING:
     from wxtuning.server.answering.batching import Answered
@@ -73,7 +74,7 @@ def wish(body: Mapping[str, Any]) -> Wish:
             raise Refused(400, "not_offered", f"not offered by this server: {name}; send the request without it")
     given = body.get("parameters") or {}
     if not isinstance(given, Mapping):
-        raise invalid(f"parameters is {given!r}; expected an object", target="parameters", code="json_type_error")
+        raise invalid(f"parameters is {quoted(given)}; expected an object", target="parameters", code="json_type_error")
     given = {name: value for name, value in given.items() if value is not None}
     _check_names(given)
     numbers = {name: _number(given, name) for name in _RANGES if name in given}
@@ -141,14 +142,14 @@ def _number(given: Mapping[str, Any], name: str) -> float:
     fits = isinstance(value, int if kind is int else (int, float)) and not isinstance(value, bool)
     if not fits or not least <= value <= most or (name == "top_p" and value == 0):
         what = "a whole number" if kind is int else "a number"
-        raise _bad(name, f"is {value!r}", f"expected {what} from {least} to {most}")
+        raise _bad(name, f"is {quoted(value)}", f"expected {what} from {least} to {most}")
     return float(value) if kind is float else int(value)
 
 
 def _samples(given: Mapping[str, Any]) -> bool:
     method = given.get("decoding_method", "greedy")
     if method not in ("greedy", "sample"):
-        raise _bad("decoding_method", f"is {method!r}", "expected 'greedy' or 'sample'")
+        raise _bad("decoding_method", f"is {quoted(method)}", "expected 'greedy' or 'sample'")
     return bool(method == "sample")
 
 
@@ -157,21 +158,21 @@ def _stops(given: Mapping[str, Any]) -> tuple[str, ...]:
     fits = isinstance(stops, list) and len(stops) <= MOST_STOPS
     if not fits or not all(isinstance(stop, str) and 0 < len(stop) <= LONGEST_STOP for stop in stops):
         wanted = f"expected at most {MOST_STOPS} texts of 1 to {LONGEST_STOP} characters"
-        raise _bad("stop_sequences", f"is {stops!r}", wanted)
+        raise _bad("stop_sequences", f"is {quoted(stops)}", wanted)
     return tuple(dict.fromkeys(stops))
 
 
 def _flag(given: Mapping[str, Any], name: str, *, default: bool) -> bool:
     value = given.get(name, default)
     if not isinstance(value, bool):
-        raise _bad(name, f"is {value!r}", "expected true or false")
+        raise _bad(name, f"is {quoted(value)}", "expected true or false")
     return value
 
 
 def _returned(given: Mapping[str, Any]) -> frozenset[str]:
     options = given.get("return_options", {})
     if not isinstance(options, Mapping):
-        raise _bad("return_options", f"is {options!r}", "expected an object")
+        raise _bad("return_options", f"is {quoted(options)}", "expected an object")
     wanted = [name for name, value in options.items() if value]
     for name in wanted:
         if name not in RETURNED:

@@ -47,7 +47,7 @@ def asset_of(resource: Resource, type: str, *, size: int = 0) -> dict[str, Any]:
             "name": resource.name,
             "description": resource.body.get("description", ""),
             "tags": resource.body.get("tags", []),
-            "origin_country": "us",
+            "origin_country": resource.body.get("origin_country", "us"),
             "created_at": resource.created_at,
             "create_time": resource.created_at,
             "size": size,

@@ -11,7 +11,7 @@ from wxtuning.server.state import Resource
 
 def attachments_of(house: House, asset: Resource) -> list[Resource]:
     """The attachments of an asset, the newest first."""
-    return [found for found in house.state.all("attachment", asset.container) if found.body["asset_id"] == asset.id]
+    return list(house.state.all("attachment", marks=[("asset", (asset.id,))]))
 
 
 def file_of(house: House, attachment: Resource) -> Path:
@@ -32,9 +32,3 @@ def content_of(house: House, asset: Resource) -> tuple[Resource, Path | None]:
         if attachment.body["transfer_complete"] and file.is_file():
             return attachment, file
     raise Refused(404, "not_found", f"asset {asset.id} has no content; upload it and complete the attachment first")
-
-
-def remove(house: House, attachment: Resource) -> None:
-    """Remove an attachment and its file."""
-    house.state.remove(attachment)
-    file_of(house, attachment).unlink(missing_ok=True)

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from wxtuning.server.data.endpoints import checked
 from wxtuning.server.errors import Refused, invalid
+from wxtuning.server.private import create
 from wxtuning.server.trainings.quotes import quoted
 
 CONNECT_SECONDS, READ_SECONDS, ATTEMPTS = 10, 60, 3
@@ -122,7 +123,7 @@ def _text(properties: Mapping[str, Any], name: str) -> str:
 
 def _copy(body: Any, to: Path, *, most_bytes: int, what: str) -> None:
     copied = 0
-    with to.open("wb") as file:
+    with create(to) as file:
         for block in body.iter_chunks(BLOCK_BYTES):
             copied += len(block)
             if copied > most_bytes:

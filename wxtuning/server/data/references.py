@@ -4,7 +4,6 @@ objects of stores that `endpoints` lets through."""
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from wxtuning.server.data.files import file_at, inside
 from wxtuning.server.data.objects import fetch
 from wxtuning.server.errors import invalid, not_found
 from wxtuning.server.house import House
+from wxtuning.server.private import copy
 from wxtuning.server.trainings.quotes import quoted
 
 Reference = Mapping[str, Any]
@@ -113,7 +113,7 @@ def _place(properties: Mapping[str, Any], reference: Reference) -> tuple[str, st
 
 def _copied(file: Path, folder: Path, name: str) -> Path:
     to = folder / f"data{_suffix(name)}"
-    shutil.copyfile(file, to)
+    copy(file, to)
     return to
 
 

@@ -18,6 +18,7 @@ from wxtuning.rows.jsontext import MOST_LEVELS, is_deep
 from wxtuning.server.entrance.uploads import Upload
 from wxtuning.server.errors import Refused, invalid
 from wxtuning.server.settings import MIB, Limits
+from wxtuning.server.trainings.quotes import quoted
 
 MOST_FIELDS = 100
 """Fields of a form, and parameters of an address."""
@@ -29,21 +30,21 @@ async def read_json(request: Request, limits: Limits) -> Any:
     Raises:
         Refused: if the body is no JSON, is not called so, or is too long, too deep or too slow.
     """
-    content = await _whole(request, limits)
-    if not content:
+    if not _has_body(request):
         return {}
     named = _media_type(request)
     if named != "application/json" and not re.fullmatch(r"application/[\w.-]+\+json", named):
-        raise Refused(415, "unsupported_media_type", f"the body is called {named!r}; expected application/json")
-    return _parsed(content)
+        raise _called_otherwise(named, "application/json")
+    content = await _whole(request, limits)
+    # In a thread: megabytes take a moment, in which others are answered.
+    return await asyncio.to_thread(_parsed, content) if content else {}
 
 
 async def read_form(request: Request, limits: Limits) -> dict[str, str]:
     """The fields of a form, the last one of each name."""
     named = _media_type(request)
     if named != "application/x-www-form-urlencoded":
-        expected = "application/x-www-form-urlencoded"
-        raise Refused(415, "unsupported_media_type", f"the body is called {named!r}; expected {expected}")
+        raise _called_otherwise(named, "application/x-www-form-urlencoded")
     return dict(pairs((await _whole(request, limits)).decode("latin-1")))
 
 
@@ -133,6 +134,14 @@ def _no_number(name: str) -> float:
 
 def _reason(cause: ValueError) -> str:
     return "it is not UTF-8 throughout" if isinstance(cause, UnicodeError) else str(cause)[:200]
+
+
+def _has_body(request: Request) -> bool:
+    return request.headers.get("content-length", "0") != "0" or "transfer-encoding" in request.headers
+
+
+def _called_otherwise(named: str, expected: str) -> Refused:
+    return Refused(415, "unsupported_media_type", f"the body is called {quoted(named)}; expected {expected}")
 
 
 def _media_type(request: Request) -> str:

@@ -10,18 +10,20 @@ import json
 import logging
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, cast
+from urllib.parse import unquote
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from wxtuning.server.entrance import bodies
+from wxtuning.server.data.storage import check_signature
+from wxtuning.server.entrance import bodies, parameters
 from wxtuning.server.entrance.paths import Match, Table
-from wxtuning.server.errors import Refused, busy, invalid, not_offered
+from wxtuning.server.entrance.places import Places
+from wxtuning.server.errors import Refused, invalid, not_offered
 from wxtuning.server.house import House
 from wxtuning.server.routing import JSON, Answer, Call, Route, Stream
 
@@ -37,7 +39,7 @@ log = logging.getLogger("wxtuning.server")
 class Dispatch:
     """The routes as an ASGI application.
 
-    Handlers run in threads of its own, no more than `limits.requests` at a time. A caller's body is read before a place
+    Handlers run in places, those that wait for a model in places of their own. A caller's body is read before a place
     is taken, so that a slow sender keeps nobody out.
     """
 
@@ -47,12 +49,15 @@ class Dispatch:
         self._strangers = replace(self._limits, body_bytes=min(self._limits.body_bytes, STRANGERS_BYTES))
         self._table = Table([route for route in routes if route.only in ("", house.settings.platform)])
         self._of_openai = next((route for route in routes if route.token == "key"), None)
-        self._threads = ThreadPoolExecutor(self._limits.requests, thread_name_prefix="call")
-        self._working = 0
+        self._places = {
+            "requests": Places(self._limits.requests, "requests"),
+            "answers": Places(self._limits.answers, "answers"),
+        }
 
     def close(self) -> None:
         """Start no more calls."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        for places in self._places.values():
+            places.close()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
@@ -61,7 +66,7 @@ class Dispatch:
         write = manners.refusal if manners else Refused.body
         try:
             asked = await self._asked(request, match)
-            with asked.file_removed(), self._place():
+            with asked.file_removed(), asked.places.one():
                 response = await self._answer(asked, receive)
                 await response(scope, receive, send)
         except Refused as refusal:
@@ -71,41 +76,34 @@ class Dispatch:
         """A route that knows how the callers of an unknown address show who they are, and how they are refused."""
         return self._of_openai if path.startswith(OPENAI) else None
 
-    @contextmanager
-    def _place(self) -> Iterator[None]:
-        if self._working >= self._limits.requests:
-            raise busy(self._limits.requests)
-        self._working += 1
-        try:
-            yield
-        finally:
-            self._working -= 1
-
     async def _asked(self, request: Request, match: Match | None) -> _Asked:
         """The request as its handler wants it; the body is read last, when all else is in order."""
         queries = tuple(bodies.pairs(request.url.query))
         headers = dict(request.headers)
         self._admit(request, match, dict(queries), headers)
-        if match is None or headers.get("upgrade", "").lower() == "websocket":
+        if match is None or _is_websocket(request):
             raise _unknown(request)
+        parameters.check(match.route, dict(queries))
         gone = threading.Event()
         call = Call(
             house=self._house, method=request.method, url=f"{request.url.scheme}://{headers['host']}",
             path=match.parts, query=dict(queries), queries=queries, headers=headers,
             gone=gone.is_set, **await self._body(request, match.route),
         )  # fmt: skip
-        return _Asked(call, match.route, gone)
+        return _Asked(call, match.route, self._places[match.route.place], gone)
 
     def _admit(self, request: Request, match: Match | None, query: dict[str, str], headers: dict[str, str]) -> None:
         # What is not offered asks for a token like everything else: a stranger learns nothing.
-        manners = match.route if match else self._manners(_raw_path(request.scope))
-        token = manners.token if manners else "bearer"
-        if (match and match.route.is_open) or token == "own":
-            return
-        if token == "url":
-            self._house.tokens.check_signed(request.method, _raw_path(request.scope), query)
-        else:
-            self._house.tokens.check_bearer(headers, api_key=token == "key")
+        path = _raw_path(request.scope)
+        manners = match.route if match else self._manners(path)
+        if manners is None:
+            self._house.tokens.check_bearer(headers)
+        elif manners.token == "url":
+            self._house.tokens.check_signed(request.method, path, query)
+        elif manners.token == "s3":
+            check_signature(self._house, request.method, unquote(path), headers)
+        elif not manners.is_open:
+            self._house.tokens.check_bearer(headers, api_key=manners.token == "key")
 
     async def _body(self, request: Request, route: Route) -> dict[str, Any]:
         if route.takes == "file":
@@ -123,7 +121,7 @@ class Dispatch:
     async def _answer(self, asked: _Asked, receive: Receive) -> Response:
         watch = asyncio.ensure_future(_watch(receive, asked.gone))
         try:
-            answer = await self._in_thread(asked.route.handler, asked.call)
+            answer = await asked.places.run(asked.route.handler, asked.call)
         except Refused:
             raise
         except Exception as fault:  # noqa: BLE001 - what a handler did not foresee ends this call, not the server
@@ -132,35 +130,34 @@ class Dispatch:
             watch.cancel()
             # Before the answer goes out: who has it may rely on the upload being gone.
             asked.remove_file()
-        return self._response(answer, asked.gone)
+        return _response(answer, asked)
 
-    async def _in_thread(self, function: Callable[..., Any], *values: Any) -> Any:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, function, *values)
 
-    def _response(self, answer: JSON | Answer | Stream | Response, gone: threading.Event) -> Response:
-        match answer:
-            case Response():
-                return answer
-            case Stream():
-                return StreamingResponse(self._pieces(answer, gone), media_type=answer.media_type)
-            case Answer():
-                return written(answer)
-        return written(Answer(body=answer))
+def _response(answer: JSON | Answer | Stream | Response, asked: _Asked) -> Response:
+    match answer:
+        case Response():
+            return answer
+        case Stream():
+            return StreamingResponse(_pieces(answer, asked), media_type=answer.media_type)
+        case Answer():
+            return written(answer)
+    return written(Answer(body=answer))
 
-    async def _pieces(self, stream: Stream, gone: threading.Event) -> AsyncIterator[bytes]:
-        pieces = stream.pieces()
-        one_by_one = _OneByOne(pieces) if isinstance(pieces, Iterator) else None
-        try:
-            if one_by_one is None:
-                async for piece in cast(AsyncIterator[bytes], pieces):
-                    yield piece
-            else:
-                while (piece := await self._in_thread(one_by_one.next)) is not None:
-                    yield piece
-        finally:
-            gone.set()
-            if one_by_one:
-                self._threads.submit(one_by_one.close)
+
+async def _pieces(stream: Stream, asked: _Asked) -> AsyncIterator[bytes]:
+    pieces = stream.pieces()
+    one_by_one = _OneByOne(pieces) if isinstance(pieces, Iterator) else None
+    try:
+        if one_by_one is None:
+            async for piece in cast(AsyncIterator[bytes], pieces):
+                yield piece
+        else:
+            while (found := await asked.places.run(one_by_one.next)) is not None:
+                yield found
+    finally:
+        asked.gone.set()
+        if one_by_one:
+            asked.places.begin(one_by_one.close)
 
 
 _JSON = {
@@ -171,10 +168,11 @@ _JSON = {
 
 @dataclass(frozen=True)
 class _Asked:
-    """A call, what answers it, and the sign that its caller has left."""
+    """A call, what answers it, where, and the sign that its caller has left."""
 
     call: Call
     route: Route
+    places: Places
     gone: threading.Event
 
     @contextmanager
@@ -233,10 +231,14 @@ async def _watch(receive: Receive, gone: threading.Event) -> None:
 
 
 def _unknown(request: Request) -> Refused:
-    kind = "websocket " if "upgrade" in request.headers else ""
+    kind = "websocket " if _is_websocket(request) else ""
     shown = f"{kind}{request.method} {_shown(request.scope)}"
     log.warning("not offered: %s", shown)
     return not_offered(shown)
+
+
+def _is_websocket(request: Request) -> bool:
+    return request.headers.get("upgrade", "").lower() == "websocket"
 
 
 def _raw_path(scope: Scope) -> str:

@@ -12,6 +12,7 @@ from contextlib import suppress
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.websockets import WebSocketClose
 
 from wxtuning.server.entrance.dispatch import written
 from wxtuning.server.errors import Refused, invalid
@@ -35,8 +36,8 @@ class Door:
         self._limits = settings.limits
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._inside(scope, receive, send)
+        if scope["type"] == "websocket":
+            await _no_websocket(scope, receive, send)
             return
         answer = _Answering(send)
         try:
@@ -74,6 +75,12 @@ def host_names(settings: Settings) -> set[str]:
     if settings.host not in ("0.0.0.0", "::"):
         names.add(f"[{settings.host}]" if ":" in settings.host else settings.host)
     return {name.lower() for name in names}
+
+
+async def _no_websocket(scope: Scope, receive: Receive, send: Send) -> None:
+    """Refuse a connection that another ASGI server than ours has taken for one; ours never does."""
+    log.warning("not offered: websocket %s", _path(scope))
+    await WebSocketClose(reason="not offered by this server")(scope, receive, send)
 
 
 class _Answering:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
@@ -12,16 +11,23 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import parse_options_header
 
 from wxtuning.server.errors import Refused, invalid
+from wxtuning.server.private import create
 
 FIELD = "file"
 """The one field of a form that is kept."""
+
+MOST_PARTS = 20
+"""Parts of a form."""
+
+MOST_HEADER_BYTES = 8 * 1024
+"""All headers of one part."""
 
 
 class Upload:
     """Writes to a file that only its owner can read. Used as `with upload: upload.write(piece)`.
 
     Args:
-        path: The file to make; it must not be there.
+        path: The file to make.
         content_type: The request's header, which says whether this is a form.
     """
 
@@ -31,8 +37,7 @@ class Upload:
         self._parts = _Parts(content_type) if content_type.lower().startswith("multipart/") else None
 
     def __enter__(self) -> Self:
-        handle = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        self._file = os.fdopen(handle, "wb")
+        self._file = create(self.path)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
@@ -78,6 +83,8 @@ class _Parts:
         self._header = bytearray()
         self._value = bytearray()
         self._name = b""
+        self._count = 0
+        self._header_bytes = 0
         self._seen = False
         self.is_whole = False
         self._parser = MultipartParser(boundary, self._callbacks())  # type: ignore[arg-type]
@@ -93,8 +100,8 @@ class _Parts:
     def _callbacks(self) -> dict[str, object]:
         return {
             "on_part_begin": self._begin,
-            "on_header_field": lambda data, start, end: self._header.extend(data[start:end]),
-            "on_header_value": lambda data, start, end: self._value.extend(data[start:end]),
+            "on_header_field": lambda data, start, end: self._keep(self._header, data[start:end]),
+            "on_header_value": lambda data, start, end: self._keep(self._value, data[start:end]),
             "on_header_end": self._header_end,
             "on_part_data": self._data,
             "on_end": self._end,
@@ -102,6 +109,16 @@ class _Parts:
 
     def _begin(self) -> None:
         self._name = b""
+        self._header_bytes = 0
+        self._count += 1
+        if self._count > MOST_PARTS:
+            raise invalid(f"the multipart form has more than {MOST_PARTS} parts; send the file alone")
+
+    def _keep(self, where: bytearray, piece: bytes) -> None:
+        self._header_bytes += len(piece)
+        if self._header_bytes > MOST_HEADER_BYTES:
+            raise invalid(f"a part of the form has headers longer than {MOST_HEADER_BYTES:,} bytes; shorten them")
+        where.extend(piece)
 
     def _header_end(self) -> None:
         if self._header.lower() == b"content-disposition":

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from starlette.responses import FileResponse, Response
@@ -9,7 +11,8 @@ from starlette.responses import FileResponse, Response
 from wxtuning.server.data.asset_form import attachment as shown
 from wxtuning.server.data.attachments import file_of
 from wxtuning.server.errors import invalid, not_found
-from wxtuning.server.lookup import named, text
+from wxtuning.server.fields import PLACED, Table, flag, none_of, one_of, read, text
+from wxtuning.server.lookup import named
 from wxtuning.server.routing import Answer, Call, Route
 from wxtuning.server.state import Resource
 from wxtuning.server.trainings import results
@@ -18,37 +21,67 @@ UPLOADS = "/v2/asset_uploads"
 BYTES = "application/octet-stream"
 
 
+BODY: Table = {
+    **PLACED,
+    "asset_type": one_of("data_asset"),
+    "name": text(default=""),
+    "mime": text(default=BYTES),
+    "connection_id": text(default=""),
+    "connection_path": text(default=""),
+    "is_remote": flag(),
+    **none_of("description", "object_key", "object_key_is_read_only", "datasource_type", "private_url", "user_data"),
+}
+
+
 def create(call: Call) -> Answer:
     """Content of the caller's, to be sent to `url1`; or a place in a foreign store, if a connection is named."""
-    asset = named(call, "asset", "asset")
-    body: dict[str, Any] = {"transfer_complete": False, "size": 0}
-    if connection := text(call.body, "connection_id", default=""):
-        place = text(call.body, "connection_path")
-        body |= {"connection_id": connection, "connection_path": place, "transfer_complete": True}
-    name = text(call.body, "name", default=asset.name)
-    body |= {"asset_id": asset.id, "mime": text(call.body, "mime", default=BYTES)}
-    made, _ = call.house.state.add("attachment", container=asset.container, name=name, body=body)
+    asset, asked = named(call, "asset", "asset"), read(call.body, BODY, call="POST /v2/assets/{id}/attachments")
+    body = {"asset_id": asset.id, "mime": asked["mime"], "transfer_complete": False, "size": 0, **_remote(asked)}
+    name = asked["name"] or asset.name
+    with call.house.state.transaction() as transaction:
+        if transaction.get("asset", asset.id) is None:
+            raise not_found("asset", asset.id)
+        made, _ = transaction.add("attachment", container=asset.container, name=name, body=body, key=call.key)
     return Answer(body={**shown(made), "url1": _address(call, "PUT", made)}, status=201)
+
+
+def _remote(asked: Mapping[str, Any]) -> dict[str, Any]:
+    place = {name: asked[name] for name in ("connection_id", "connection_path")}
+    if not any([*place.values(), asked.get("is_remote")]):
+        return {}
+    if not all(place.values()):
+        raise invalid("content in a foreign store needs both connection_id and connection_path")
+    return {**place, "transfer_complete": True}
 
 
 def receive(call: Call) -> Response:
     """The bytes, sent to the signed address; may be repeated until the attachment is complete."""
-    attachment = call.house.resource("attachment", call.path["id"])
-    if attachment.body["transfer_complete"]:
-        raise invalid("the attachment is complete already; make a new one to send other content")
     if call.file is None or not call.file.stat().st_size:
         raise invalid("no bytes came; send the file's content")
-    size = call.file.stat().st_size
-    call.file.replace(file_of(call.house, attachment))
-    call.house.state.change(attachment, {**attachment.body, "size": size})
+    house, file, size = call.house, call.file, call.file.stat().st_size
+
+    def put(attachment: Resource) -> Resource:
+        if attachment.body["transfer_complete"]:
+            raise invalid("the attachment is complete already; make a new one to send other content")
+        file.replace(file_of(house, attachment))
+        return replace(attachment, body={**attachment.body, "size": size})
+
+    if house.state.change("attachment", call.path["id"], put) is None:
+        raise not_found("attachment", call.path["id"])
     return Response(status_code=201)
 
 
 def complete(call: Call) -> dict[str, Any]:
-    attachment = _attachment(call)
-    if not file_of(call.house, attachment).is_file():
-        raise invalid("the attachment has no content; send it to url1 first")
-    return shown(call.house.state.change(attachment, {**attachment.body, "transfer_complete": True}))
+    identity = _attachment(call).id
+
+    def close(attachment: Resource) -> Resource:
+        if not file_of(call.house, attachment).is_file():
+            raise invalid("the attachment has no content; send it to url1 first")
+        return replace(attachment, body={**attachment.body, "transfer_complete": True})
+
+    if (found := call.house.state.change("attachment", identity, close)) is None:
+        raise not_found("attachment", identity)
+    return shown(found)
 
 
 def show(call: Call) -> dict[str, Any]:

@@ -7,10 +7,12 @@ from typing import Any
 
 from wxtuning.server.data.asset_form import connection
 from wxtuning.server.errors import invalid, not_found
-from wxtuning.server.lookup import named, part, text
+from wxtuning.server.fields import DESCRIBED, PLACED, Field, Table, is_on, none_of, part, read, text
+from wxtuning.server.lookup import named
 from wxtuning.server.paging import page
 from wxtuning.server.routing import Answer, Call, Route
 
+PATH, TYPES = "/v2/connections", "/v2/datasource_types"
 OFFERED = {
     "bluemixcloudobjectstorage": "IBM Cloud Object Storage (infrastructure)",
     "cloudobjectstorage": "IBM Cloud Object Storage",
@@ -21,29 +23,42 @@ KNOWN = {**OFFERED, "bigquery": "Google BigQuery"}
 PROPERTIES = ("bucket", "url", "access_key", "secret_key", "api_key", "iam_url", "resource_instance_id")
 
 
+def _secret(value: Any, place: str, _call: str) -> str:
+    # The values of these are secrets, so no message quotes one.
+    if not isinstance(value, str):
+        raise invalid(f"{place} is no text; expected one", target=place)
+    return value
+
+
+BODY: Table = {
+    **PLACED,
+    "name": text(),
+    "description": DESCRIBED["description"],
+    "datasource_type": text(),
+    "origin_country": text(default="US"),
+    "properties": part(dict.fromkeys(PROPERTIES, Field(_secret)), default={}),
+    **none_of("flags", "interaction_properties", "gateway_id", "owner_id", "ref_asset_id", "tags"),
+}
+
+
 def create(call: Call) -> Answer:
-    kind = _type(text(call.body, "datasource_type"))
+    body = read(call.body, BODY, call=f"POST {PATH}")
+    kind = _type(body["datasource_type"])
     if kind not in OFFERED:
         raise invalid(
             f"datasource_type {kind} is not offered by this server; expected one of {', '.join(OFFERED)}",
             target="datasource_type",
         )
-    body: dict[str, Any] = {
-        "datasource_type": _id(kind),
-        "description": text(call.body, "description", default="", most=10_000),
-        "origin_country": text(call.body, "origin_country", default="US"),
-        "properties": dict(part(call.body, "properties")),
-    }
     _check(body["properties"])
-    name = text(call.body, "name")
-    made, _ = call.house.state.add("connection", container=call.container, name=name, body=body, key=call.key)
+    kept = {name: body[name] for name in ("description", "origin_country", "properties")}
+    made, _ = call.house.state.add(
+        "connection", container=call.container, name=body["name"], body={"datasource_type": _id(kind), **kept},
+        key=call.key,
+    )  # fmt: skip
     return Answer(body=connection(call.house, made), status=201)
 
 
 def _check(properties: dict[str, Any]) -> None:
-    # Their values are secrets, so no message quotes one.
-    if wrong := [name for name in PROPERTIES if not isinstance(properties.get(name, ""), str)]:
-        raise invalid(f"properties.{wrong[0]} is no text; expected one", target=wrong[0])
     has_pair = properties.get("access_key") and properties.get("secret_key")
     if not properties.get("url") or not (has_pair or properties.get("api_key")):
         raise invalid("properties lack url, or access_key with secret_key, or api_key; expected the keys of the store")
@@ -54,8 +69,8 @@ def show(call: Call) -> dict[str, Any]:
 
 
 def list_all(call: Call) -> dict[str, Any]:
-    found = call.house.state.all("connection", call.container)
-    return page(call, "/v2/connections", found, lambda one: connection(call.house, one))
+    found = call.house.state.found("connection", call.container)
+    return page(call, PATH, found, lambda one: connection(call.house, one))
 
 
 def delete(call: Call) -> Answer:
@@ -66,13 +81,13 @@ def delete(call: Call) -> Answer:
 def show_type(call: Call) -> dict[str, Any]:
     kind = _type(call.path["id"])
     shown = _shown_type(kind)
-    if call.query.get("connection_properties", "").lower() == "true":
+    if is_on(call.query, "connection_properties"):
         shown["entity"]["properties"] = {"connection": [{"name": name} for name in PROPERTIES]}
     return shown
 
 
 def list_types(call: Call) -> dict[str, Any]:
-    return page(call, "/v2/datasource_types", list(OFFERED), _shown_type)
+    return page(call, TYPES, list(OFFERED), _shown_type)
 
 
 def _type(given: str) -> str:
@@ -92,10 +107,10 @@ def _id(kind: str) -> str:
 
 
 ROUTES = (
-    Route(method="POST", path="/v2/connections", handler=create),
-    Route(method="GET", path="/v2/connections", handler=list_all),
-    Route(method="GET", path="/v2/connections/{id}", handler=show),
-    Route(method="DELETE", path="/v2/connections/{id}", handler=delete),
-    Route(method="GET", path="/v2/datasource_types", handler=list_types),
-    Route(method="GET", path="/v2/datasource_types/{id}", handler=show_type),
+    Route(method="POST", path=PATH, handler=create),
+    Route(method="GET", path=PATH, handler=list_all, query=("limit", "start")),
+    Route(method="GET", path=f"{PATH}/{{id}}", handler=show),
+    Route(method="DELETE", path=f"{PATH}/{{id}}", handler=delete),
+    Route(method="GET", path=TYPES, handler=list_types, query=("limit", "start")),
+    Route(method="GET", path=f"{TYPES}/{{id}}", handler=show_type, query=("connection_properties",)),
 )

@@ -2,37 +2,66 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from wxtuning.server.answering import deployments
-from wxtuning.server.errors import invalid, not_found, not_offered
-from wxtuning.server.lookup import part, text, texts
+from wxtuning.server.answering.conditions import serving_name
+from wxtuning.server.errors import invalid, not_found
+from wxtuning.server.fields import (
+    DESCRIBED,
+    PLACED,
+    Missing,
+    Table,
+    anything,
+    is_on,
+    none_of,
+    number,
+    part,
+    read,
+    text,
+)  # fmt: skip
 from wxtuning.server.paging import page
 from wxtuning.server.routing import JSON, Answer, Call, Route
 from wxtuning.server.state import Resource
+from wxtuning.server.tags import fits
+from wxtuning.server.trainings.quotes import quoted
 
 PATH = "/ml/v4/deployments"
-KEPT = (
-    "online", "asset", "description", "tags", "custom", "base_deployment_id", "hardware_spec", "hardware_request",
-)  # fmt: skip
+ASSET = part({"id": text(), **none_of("rev")}, default=Missing.REFUSED)
+# The serving name is looked at by whoever gives it.
+PARAMETERS: Table = {"serving_name": anything(), **none_of("foundation_model")}
+CHANGES: Table = {**DESCRIBED, "asset": ASSET, "online/parameters": part(PARAMETERS)}
+"""What a JSON Patch may name."""
+BODY: Table = {
+    **DESCRIBED,
+    **PLACED,
+    "online": part({"parameters": part(PARAMETERS)}, default=Missing.REFUSED),
+    "asset": ASSET,
+    "base_model_id": text(default=Missing.LEFT_OUT),
+    "base_deployment_id": text(default=Missing.LEFT_OUT),
+    # Both say which machine of the service is meant; here there is one.
+    "hardware_spec": part({"id": text(default=""), "name": text(default=""), "num_nodes": number()}),
+    "hardware_request": part({"size": text(default=""), "num_nodes": number()}),
+    **none_of(
+        "batch", "compute", "detached", "foundation_model", "hybrid_pipeline_hardware_specs", "owner",
+        "prompt_template", "prompt_variables", "r_shiny", "virtual", "wml_instance_id",
+    ),
+}  # fmt: skip
+KEPT = ("online", "description", "tags", "custom", "base_deployment_id", "hardware_spec", "hardware_request")
 """What a deployment keeps of the request that made it."""
-REFUSED = ("prompt_template", "batch", "r_shiny", "virtual", "detached", "foundation_model")
-CHANGES = ("name", "description", "tags", "custom", "asset", "online/parameters")
+FILTERS = ("limit", "start", "asset_id", "serving_name", "name", "state", "tag.value", "conflict")
 
 
 def create(call: Call) -> Answer:
-    for name in REFUSED:
-        if name in call.body:
-            raise not_offered(f"POST {PATH} with {name}")
-    if "online" not in call.body:
-        raise invalid("online is missing; expected {} or serving parameters", target="online")
-    texts(call.body, "tags"), part(call.body, "custom"), text(call.body, "description", default="", most=10_000)
-    model = _model(call, part(call.body, "asset"))
-    made = deployments.create(
-        call.house, call.container, text(call.body, "name"), model,
-        {name: call.body[name] for name in KEPT if name in call.body}, call.key,
-    )  # fmt: skip
+    asked = read(call.body, BODY, call=f"POST {PATH}")
+    model = _model(call, asked["asset"]["id"])
+    if (base := asked.get("base_model_id", model.body["base_model_id"])) != model.body["base_model_id"]:
+        message = f"base_model_id is {quoted(base)}; the model {model.id} is of {model.body['base_model_id']}"
+        raise invalid(message, target="base_model_id")
+    kept = {name: asked[name] for name in KEPT if name in call.body}
+    made = deployments.create(call.house, call.container, asked["name"], model, kept, call.key)
     state = "initializing" if made.body["status"]["state"] == "ready" else ""
     return Answer(body=deployments.shown(made, call.url, state=state), status=202)
 
@@ -43,34 +72,56 @@ def show(call: Call) -> JSON:
 
 def list_all(call: Call) -> JSON:
     """Those of a project or space; with `conflict=true` only whether a serving name is free, wherever it is used."""
-    name = call.query.get("serving_name")
-    if call.query.get("conflict") == "true":
-        deployments.check_serving_name(call.house, name or "")
+    if is_on(call.query, "conflict"):
+        deployments.check_serving_name(call.house, call.query.get("serving_name", ""))
         return page(call, PATH, (), _shown(call))
     found = deployments.all_of(call.house, call.container)
-    for field, wanted in (("asset_id", _asset), ("serving_name", _serving_name), ("name", _name)):
+    for field, value_of in FILTERED.items():
         if given := call.query.get(field):
-            found = tuple(one for one in found if wanted(one) == given)
-    return page(call, PATH, found, _shown(call))
+            found = tuple(one for one in found if value_of(one) == given)
+    tags = call.query_list("tag.value")
+    return page(call, PATH, [one for one in found if fits(one.body.get("tags", ()), tags)], _shown(call))
 
 
 def change(call: Call) -> Answer:
     """A JSON Patch (RFC 6902), as far as the SDK sends it."""
-    found = _named(call)
-    name, body, status = found.name, dict(found.body), 200
-    for operation in call.items:
-        field, value = _operation(operation)
-        if field == "name":
-            name = text({"name": value}, "name")
-        elif field == "asset":
-            body, status = deployments.with_model(call.house, body, _model(call, part({"asset": value}, "asset"))), 202
-        elif field == "online/parameters":
-            body, status = {**body, "online": {**body["online"], "parameters": value}}, 202
-        else:
-            body = {key: kept for key, kept in body.items() if key != field} | ({field: value} if value else {})
-    texts(body, "tags"), part(body, "custom"), text(body, "description", default="", most=10_000)
-    changed = deployments.change(call.house, found, body, name=name)
-    return Answer(body=deployments.shown(changed, call.url), status=status)
+    found, changes = _named(call), [_change(call, operation) for operation in call.items]
+
+    def applied(now: Resource) -> Resource:
+        for change in changes:
+            now = change(now)
+        return now
+
+    changed = deployments.change(call.house, found, applied)
+    is_deployed_anew = any(changed.body.get(name) != found.body.get(name) for name in ("asset", "online"))
+    return Answer(body=deployments.shown(changed, call.url), status=202 if is_deployed_anew else 200)
+
+
+def _change(call: Call, given: Any) -> Callable[[Resource], Resource]:
+    """What an operation of a patch does to a deployment."""
+    field, values = _operation(given)
+    if field == "name":
+        return lambda now: replace(now, name=values["name"])
+    if field == "asset":
+        taken = deployments.from_model(call.house, _model(call, values["asset"]["id"]))
+        return lambda now: replace(now, body=deployments.with_model(now.body, taken))
+    if field == "online/parameters":
+        parameters = values.get(field, {})
+        return lambda now: replace(now, body={**now.body, "online": {**now.body["online"], "parameters": parameters}})
+    return lambda now: replace(now, body={name: now.body[name] for name in now.body if name != field} | values)
+
+
+def _operation(given: Any) -> tuple[str, dict[str, Any]]:
+    """The field that an operation names, with its new value; with none, if it is to be removed."""
+    if not isinstance(given, Mapping) or given.get("op") not in ("add", "replace", "remove"):
+        raise invalid(f"{quoted(given)} is no operation of a JSON Patch; expected op add, replace or remove")
+    field = str(given.get("path", "")).lstrip("/").removeprefix("metadata/").removeprefix("entity/")
+    removes = given["op"] == "remove"
+    if field not in CHANGES or (removes and field in ("name", "asset")):
+        able = f"of a deployment {', '.join(CHANGES)} can be changed, and all but name and asset removed"
+        raise invalid(f"path is {quoted(given.get('path'))}; {able}", target="path")
+    value = {} if removes else {field: given.get("value")}
+    return field, read(value, {field: replace(CHANGES[field], default=Missing.LEFT_OUT)}, call=f"PATCH {PATH}/{{id}}")
 
 
 def delete(call: Call) -> Answer:
@@ -90,21 +141,11 @@ def _named(call: Call) -> Resource:
     return found
 
 
-def _model(call: Call, asset: Mapping[str, Any]) -> Resource:
-    identity = text(asset, "id")
+def _model(call: Call, identity: str) -> Resource:
     found = call.house.state.get("model", identity)
     if found is None or found.container != call.container:
         raise not_found("model in this project or space with the id", identity)
     return found
-
-
-def _operation(given: Any) -> tuple[str, Any]:
-    if not isinstance(given, Mapping) or given.get("op") not in ("add", "replace", "remove"):
-        raise invalid(f"{given!r} is no operation of a JSON Patch; expected op add, replace or remove")
-    field = str(given.get("path", "")).lstrip("/").removeprefix("metadata/").removeprefix("entity/")
-    if field not in CHANGES:
-        raise invalid(f"path is {given.get('path')!r}; of a deployment {', '.join(CHANGES)} can be changed")
-    return field, None if given["op"] == "remove" else given.get("value")
 
 
 def _shown(call: Call) -> Any:
@@ -116,18 +157,24 @@ def _asset(resource: Resource) -> str:
 
 
 def _serving_name(resource: Resource) -> str:
-    return deployments.serving_name(resource.body)
+    return serving_name(resource.body)
 
 
 def _name(resource: Resource) -> str:
     return resource.name
 
 
+def _state(resource: Resource) -> str:
+    return str(resource.body["status"]["state"])
+
+
+FILTERED = {"asset_id": _asset, "serving_name": _serving_name, "name": _name, "state": _state}
+
 ROUTES = (
     Route(method="POST", path=PATH, handler=create),
-    Route(method="GET", path=PATH, handler=list_all),
+    Route(method="GET", path=PATH, handler=list_all, query=FILTERS),
     Route(method="GET", path=f"{PATH}/{{id}}", handler=show),
     Route(method="PATCH", path=f"{PATH}/{{id}}", handler=change, takes="list"),
     Route(method="DELETE", path=f"{PATH}/{{id}}", handler=delete),
-    Route(method="GET", path="/wx/v1/prompts/{id}", handler=prompt),
+    Route(method="GET", path="/wx/v1/prompts/{id}", handler=prompt, query=("prompt_id",)),
 )

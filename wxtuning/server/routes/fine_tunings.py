@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
-from wxtuning.server.errors import not_offered
+from wxtuning.server.fields import Table, none_of, only, part
 from wxtuning.server.routing import Answer, Call, Route
 from wxtuning.server.trainings import training
 from wxtuning.server.trainings.kinds import FINE_TUNING
 from wxtuning.server.trainings.parameters import lora
-from wxtuning.server.trainings.quotes import quoted
+
+PATH = FINE_TUNING.path
+BODY: Table = {
+    **training.BODY,
+    "parameters": part(default={}),
+    "type": only("fine_tuning", "lora"),
+    **none_of("pipeline", "experiment", "model_definition"),
+}
 
 
 def create(call: Call) -> Answer:
-    if call.body.get("type", "fine_tuning") not in ("fine_tuning", "lora"):
-        raise not_offered(f"POST /ml/v1/fine_tunings of type {quoted(call.body['type'])}; LoRA is")
-    return training.create(call, FINE_TUNING, lora)
+    return training.create(call, FINE_TUNING, BODY, lora)
 
 
 def list_all(call: Call) -> dict[str, Any]:
@@ -31,8 +36,8 @@ def end(call: Call) -> Answer:
 
 
 ROUTES = (
-    Route(method="POST", path="/ml/v1/fine_tunings", handler=create, only="cpd"),
-    Route(method="GET", path="/ml/v1/fine_tunings", handler=list_all, only="cpd"),
-    Route(method="GET", path="/ml/v1/fine_tunings/{id}", handler=show, only="cpd"),
-    Route(method="DELETE", path="/ml/v1/fine_tunings/{id}", handler=end, only="cpd"),
+    Route(method="POST", path=PATH, handler=create, only="cpd"),
+    Route(method="GET", path=PATH, handler=list_all, only="cpd", query=training.FILTERS),
+    Route(method="GET", path=f"{PATH}/{{id}}", handler=show, only="cpd"),
+    Route(method="DELETE", path=f"{PATH}/{{id}}", handler=end, only="cpd", query=("hard_delete",)),
 )

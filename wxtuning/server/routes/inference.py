@@ -15,7 +15,8 @@ from wxtuning.server.answering.answers import Ask
 from wxtuning.server.answering.deployments import Served, ask_of
 from wxtuning.server.answering.generation import Wish, wish
 from wxtuning.server.errors import invalid
-from wxtuning.server.routing import JSON, Call, Route, Stream
+from wxtuning.server.routing import JSON, Call, Handler, Route, Stream
+from wxtuning.server.trainings.quotes import quoted
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +51,7 @@ def tokenize(call: Call) -> JSON:
     model, answers = call.house.catalog.path(model_id), call.house.answers
     parameters = call.body.get("parameters") or {}
     if not isinstance(parameters, dict):
-        raise invalid(f"parameters is {parameters!r}; expected an object", target="parameters")
+        raise invalid(f"parameters is {quoted(parameters)}; expected an object", target="parameters")
     found: dict[str, Any] = {"token_count": answers.count_tokens(model, [text])[0]}
     if parameters.get("return_tokens"):
         found["tokens"] = answers.tokens(model, text)
@@ -102,23 +103,28 @@ def _asked(call: Call, served: Served) -> _Asked:
 def _model_id(call: Call) -> str:
     model_id = call.body.get("model_id")
     if not isinstance(model_id, str) or not model_id:
-        raise invalid(f"model_id is {model_id!r}; expected the name of a base model", target="model_id")
+        raise invalid(f"model_id is {quoted(model_id)}; expected the name of a base model", target="model_id")
     return model_id
 
 
 def _input(call: Call) -> str:
     text = call.body.get("input")
     if not isinstance(text, str):
-        raise invalid(f"input is {text!r}; expected a text", target="input", code="json_type_error")
+        raise invalid(f"input is {quoted(text)}; expected a text", target="input", code="json_type_error")
     return text
 
 
 _OF_DEPLOYMENT = "/ml/v1/deployments/{id}/text"
 
+
+def _route(path: str, handler: Handler) -> Route:
+    return Route(method="POST", path=path, handler=handler, place="answers")
+
+
 ROUTES = (
-    Route(method="POST", path=f"{_OF_DEPLOYMENT}/generation", handler=of_deployment),
-    Route(method="POST", path=f"{_OF_DEPLOYMENT}/generation_stream", handler=stream_of_deployment),
-    Route(method="POST", path="/ml/v1/text/generation", handler=of_base),
-    Route(method="POST", path="/ml/v1/text/generation_stream", handler=stream_of_base),
-    Route(method="POST", path="/ml/v1/text/tokenization", handler=tokenize),
+    _route(f"{_OF_DEPLOYMENT}/generation", of_deployment),
+    _route(f"{_OF_DEPLOYMENT}/generation_stream", stream_of_deployment),
+    _route("/ml/v1/text/generation", of_base),
+    _route("/ml/v1/text/generation_stream", stream_of_base),
+    _route("/ml/v1/text/tokenization", tokenize),
 )

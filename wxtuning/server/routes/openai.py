@@ -13,10 +13,12 @@ from typing import Any
 from wxtuning.server.answering import completions, deployments
 from wxtuning.server.answering.answers import Ask
 from wxtuning.server.answering.completions import CHAT, TEXT, Kind
+from wxtuning.server.answering.conditions import serving_name
 from wxtuning.server.answering.deployments import Served, ask_of
 from wxtuning.server.errors import Refused, invalid
-from wxtuning.server.routing import JSON, Call, Handler, Route, Stream
+from wxtuning.server.routing import JSON, Call, Handler, Place, Route, Stream
 from wxtuning.server.state import Resource
+from wxtuning.server.trainings.quotes import quoted
 
 
 def list_models(call: Call) -> JSON:
@@ -42,7 +44,9 @@ def chat(call: Call) -> JSON | Stream:
 def _answered(call: Call, kind: Kind, inputs: list[str]) -> JSON | Stream:
     name = call.body.get("model")
     if not isinstance(name, str) or not name:
-        raise invalid(f"model is {name!r}; expected the name of a model, GET /v1/models lists them", target="model")
+        raise invalid(
+            f"model is {quoted(name)}; expected the name of a model, GET /v1/models lists them", target="model"
+        )
     served, decoding = _served(call, name), completions.decoding(call.body)
     asks = [ask_of(served, text, decoding=decoding, gone=call.gone) for text in inputs]
     if not call.body.get("stream"):
@@ -74,7 +78,7 @@ def _deployment(call: Call, name: str) -> Resource:
     try:
         return deployments.find(call.house, name)
     except Refused as cause:
-        message = f"there is no model {name!r}; GET /v1/models lists serving names, ids and base models"
+        message = f"there is no model {quoted(name)}; GET /v1/models lists serving names, ids and base models"
         raise Refused(404, "model_not_found", message, target="model") from cause
 
 
@@ -84,7 +88,7 @@ def _is_ready(resource: Resource) -> bool:
 
 def _model(resource: Resource) -> dict[str, Any]:
     created = int(datetime.fromisoformat(resource.created_at).timestamp())
-    name = deployments.serving_name(resource.body) or resource.id
+    name = serving_name(resource.body) or resource.id
     return {"id": name, "object": "model", "created": created, "owned_by": resource.container or "wxtuning"}
 
 
@@ -92,13 +96,13 @@ def _base(name: str) -> dict[str, Any]:
     return {"id": name, "object": "model", "created": 0, "owned_by": "wxtuning"}
 
 
-def _route(method: str, path: str, handler: Handler) -> Route:
-    return Route(method=method, path=path, handler=handler, token="key", refusal=completions.error)
+def _route(method: str, path: str, handler: Handler, place: Place = "requests") -> Route:
+    return Route(method=method, path=path, handler=handler, place=place, token="key", refusal=completions.error)
 
 
 ROUTES = (
     _route("GET", "/v1/models", list_models),
     _route("GET", "/v1/models/{name:path}", show_model),
-    _route("POST", "/v1/completions", complete),
-    _route("POST", "/v1/chat/completions", chat),
+    _route("POST", "/v1/completions", complete, "answers"),
+    _route("POST", "/v1/chat/completions", chat, "answers"),
 )

@@ -5,27 +5,47 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from wxtuning.server.errors import Refused, invalid
+from wxtuning.server.errors import Refused
+from wxtuning.server.fields import DESCRIBED, Missing, Table, anything, flag, none_of, part, read, text
 from wxtuning.server.house import House
 from wxtuning.server.paging import page
 from wxtuning.server.routing import JSON, Answer, Call, Route
 from wxtuning.server.shown import public
-from wxtuning.server.state import Resource
-from wxtuning.server.trainings.quotes import quoted
+from wxtuning.server.state import Key, Resource
 
-DEFAULT = "wxtuning/default"
+DEFAULT = Key(text="default")
 """The key under which the project and the space of the first start are found again."""
 
 KINDS = {"project": "projects", "space": "spaces"}
-SHOWN = ("description", "tags", "type", "generator", "public", "stage")
-LONGEST_NAME = 255
+ADDRESSES = {"project": "/transactional/v2/projects", "space": "/v2/spaces"}
+BODY: Table = {
+    "name": text(most=255),
+    "description": text(default=Missing.LEFT_OUT, most=10_000),
+    "tags": DESCRIBED["tags"],
+    "type": text(default=Missing.LEFT_OUT),
+    # Callers have to name a store and a service; what they get is this server's own.
+    "storage": part(),
+    "compute": anything(),
+}
+BODIES: Mapping[str, Table] = {
+    "project": {
+        **BODY, "generator": text(default=Missing.LEFT_OUT), "public": flag(),
+        **none_of("tools", "enforce_members", "settings", "catalog", "members"),
+    },
+    "space": {**BODY, "stage": part(), **none_of("settings", "members")},
+}  # fmt: skip
+OWN = ("name", "storage", "compute")
+"""What is not kept of a body: the name stands beside it."""
+FILTERS = ("limit", "start", "name", "summary", "include")
 
 
 def default(house: House, kind: str) -> Resource:
     """The project or the space that the server starts with; made where it is missing."""
+    if found := house.state.keyed(kind, "", DEFAULT):
+        return found
     body = {"description": f"The {kind} that this server starts with", "type": "wx"}
-    found, _ = house.state.add(kind, container="", name="wxtuning", body=body, key=DEFAULT)
-    return found
+    made, _ = house.state.add(kind, container="", name="wxtuning", body=body, key=DEFAULT)
+    return made
 
 
 def create_project(call: Call) -> Answer:
@@ -65,30 +85,27 @@ def delete_space(call: Call) -> Answer:
 
 
 def _made(call: Call, kind: str) -> Resource:
-    name = call.body.get("name")
-    if not isinstance(name, str) or not 0 < len(name.strip()) <= LONGEST_NAME:
-        raise invalid(f"name is {_said(name)}; expected a text of 1 to {LONGEST_NAME} characters", target="name")
-    body = {field: call.body[field] for field in SHOWN if field in call.body}
-    made, _ = call.house.state.add(kind, container="", name=name, body=body, key=call.key)
+    asked = read(call.body, BODIES[kind], call=f"POST {ADDRESSES[kind]}")
+    body = {name: value for name, value in asked.items() if name not in OWN}
+    made, _ = call.house.state.add(kind, container="", name=asked["name"], body=body, key=call.key)
     return made
 
 
-def _said(name: object) -> str:
-    return f"{len(name)} characters long" if isinstance(name, str) and name else quoted(name)
-
-
 def _listed(call: Call, kind: str) -> JSON:
-    found = call.house.state.all(kind, name=call.query.get("name"))
+    found = call.house.state.found(kind, name=call.query.get("name"))
     return page(call, f"/v2/{KINDS[kind]}", found, lambda one: _shown(call, one))
 
 
 def _remove(call: Call, kind: str) -> None:
     """Remove an empty project or space; what it holds is never removed with it."""
     found = call.house.resource(kind, call.path["id"])
-    if held := call.house.state.held(f"{kind}/{found.id}"):
-        what = ", ".join(f"{count} of the kind {name}" for name, count in held.items())
-        raise Refused(409, "not_empty", f"the {kind} {found.id} still holds {what}; remove these first")
-    call.house.state.remove(found)
+    if found.id == default(call.house, kind).id:
+        raise Refused(409, "conflict", f"the {kind} {found.id} is the one that this server starts with; it stays")
+    with call.house.state.transaction() as transaction:
+        if held := transaction.held(f"{kind}/{found.id}"):
+            what = ", ".join(f"{count} of the kind {name}" for name, count in held.items())
+            raise Refused(409, "not_empty", f"the {kind} {found.id} still holds {what}; remove these first")
+        transaction.remove(found)
 
 
 def _shown(call: Call, resource: Resource) -> dict[str, Any]:
@@ -122,12 +139,12 @@ def _storage(call: Call, resource: Resource) -> Mapping[str, Any]:
 
 
 ROUTES = (
-    Route(method="POST", path="/transactional/v2/projects", handler=create_project),
-    Route(method="DELETE", path="/transactional/v2/projects/{id}", handler=delete_project),
-    Route(method="GET", path="/v2/projects", handler=list_projects),
-    Route(method="GET", path="/v2/projects/{id}", handler=get_project),
-    Route(method="POST", path="/v2/spaces", handler=create_space),
-    Route(method="GET", path="/v2/spaces", handler=list_spaces),
-    Route(method="GET", path="/v2/spaces/{id}", handler=get_space),
+    Route(method="POST", path=ADDRESSES["project"], handler=create_project),
+    Route(method="DELETE", path=f"{ADDRESSES['project']}/{{id}}", handler=delete_project),
+    Route(method="GET", path="/v2/projects", handler=list_projects, query=FILTERS),
+    Route(method="GET", path="/v2/projects/{id}", handler=get_project, query=("include",)),
+    Route(method="POST", path=ADDRESSES["space"], handler=create_space),
+    Route(method="GET", path="/v2/spaces", handler=list_spaces, query=FILTERS),
+    Route(method="GET", path="/v2/spaces/{id}", handler=get_space, query=("include",)),
     Route(method="DELETE", path="/v2/spaces/{id}", handler=delete_space),
 )

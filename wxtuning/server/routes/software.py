@@ -36,6 +36,6 @@ def show(call: Call) -> dict[str, Any]:
 
 
 ROUTES = (
-    Route(method="GET", path=PATH, handler=list_all),
+    Route(method="GET", path=PATH, handler=list_all, query=("limit", "start", "name")),
     Route(method="GET", path=f"{PATH}/{{id}}", handler=show),
 )

@@ -23,6 +23,6 @@ def list_tasks(call: Call) -> dict[str, Any]:
 
 ROUTES = (
     # The SDK fetches both before it has a token.
-    Route(method="GET", path=SPECS, handler=list_specs, is_open=True),
-    Route(method="GET", path=TASK_LIST, handler=list_tasks, is_open=True),
+    Route(method="GET", path=SPECS, handler=list_specs, is_open=True, query=("limit", "start", "filters")),
+    Route(method="GET", path=TASK_LIST, handler=list_tasks, is_open=True, query=("limit", "start")),
 )

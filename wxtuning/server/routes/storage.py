@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
-from wxtuning.server.data.storage import PREFIX, check_signature, container_of
+from wxtuning.server.data.storage import PREFIX, container_of
 from wxtuning.server.routing import Call, Route
 from wxtuning.server.trainings import results
 
 
 def read(call: Call) -> Response:
-    bucket, key = call.path["bucket"], call.path["key"]
-    check_signature(call.house, call.method, f"{PREFIX}/{bucket}/{key}", call.headers)
-    found = results.content(call.house, container_of(bucket), key)
+    found = results.content(call.house, container_of(call.path["bucket"]), call.path["key"])
     if call.method == "HEAD":
         return Response(headers={"Content-Length": str(len(found))})
     return Response(found, media_type="application/octet-stream")
 
 
 ROUTES = tuple(
-    Route(method=method, path=f"{PREFIX}/{{bucket}}/{{key:path}}", handler=read, token="own", only="cloud")
+    Route(method=method, path=f"{PREFIX}/{{bucket}}/{{key:path}}", handler=read, token="s3", only="cloud")
     for method in ("GET", "HEAD")
 )

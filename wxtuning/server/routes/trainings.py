@@ -4,20 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
-from wxtuning.server.errors import not_offered
+from wxtuning.server.fields import Table, none_of, only, part
 from wxtuning.server.routing import Answer, Call, Route
 from wxtuning.server.trainings import training
 from wxtuning.server.trainings.kinds import PROMPT_TUNING
 from wxtuning.server.trainings.parameters import prompt_tuning
 
-OTHERS = ("pipeline", "experiment", "model_definition", "federated_learning")
-"""What the service trains besides."""
+PATH = PROMPT_TUNING.path
+BODY: Table = {
+    **training.BODY,
+    "prompt_tuning": part(default={}),
+    "type": only("prompt_tuning"),
+    **none_of("fine_tuning", "pipeline", "experiment", "model_definition", "federated_learning"),
+}
 
 
 def create(call: Call) -> Answer:
-    if asked := [name for name in OTHERS if name in call.body]:
-        raise not_offered(f"POST /ml/v4/trainings with {asked[0]}; prompt_tuning is")
-    return training.create(call, PROMPT_TUNING, prompt_tuning)
+    return training.create(call, PROMPT_TUNING, BODY, prompt_tuning)
 
 
 def list_all(call: Call) -> dict[str, Any]:
@@ -33,8 +36,8 @@ def end(call: Call) -> Answer:
 
 
 ROUTES = (
-    Route(method="POST", path="/ml/v4/trainings", handler=create),
-    Route(method="GET", path="/ml/v4/trainings", handler=list_all),
-    Route(method="GET", path="/ml/v4/trainings/{id}", handler=show),
-    Route(method="DELETE", path="/ml/v4/trainings/{id}", handler=end),
+    Route(method="POST", path=PATH, handler=create),
+    Route(method="GET", path=PATH, handler=list_all, query=training.FILTERS),
+    Route(method="GET", path=f"{PATH}/{{id}}", handler=show),
+    Route(method="DELETE", path=f"{PATH}/{{id}}", handler=end, query=("hard_delete",)),
 )

@@ -44,7 +44,8 @@ class Catalog:
     """
 
     def __init__(self, models: Mapping[str, str], *, platform: Platform = "cpd") -> None:
-        self._paths = {tiny.MODEL_ID: str(tiny.model_folder()), **models}
+        named = {name: located(path) for name, path in models.items()}
+        self._paths = {tiny.MODEL_ID: str(tiny.model_folder()), **named}
         self._specs = {name: _spec(name, path, lora=platform == "cpd") for name, path in self._paths.items()}
 
     def specs(self, filters: str = "") -> list[Spec]:
@@ -80,6 +81,12 @@ class Catalog:
         """
         self.spec(model_id)
         return self._paths[model_id]
+
+
+def located(path: str) -> str:
+    """A folder as it is found from everywhere, also by the processes that tune; a Hub id as it is."""
+    folder = Path(path).expanduser()
+    return str(folder.absolute()) if folder.is_dir() else path
 
 
 def _spec(name: str, path: str, *, lora: bool) -> Spec:

@@ -6,9 +6,10 @@ import logging
 import os
 import secrets
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from threading import Event, Lock
+from threading import Event
 from typing import Any
 
 from wxtuning import engine
@@ -16,7 +17,7 @@ from wxtuning.engine.errors import EngineError
 from wxtuning.server.errors import Refused
 from wxtuning.server.house import House
 from wxtuning.server.shown import OWN, own
-from wxtuning.server.state import Resource
+from wxtuning.server.state import Key, Resource
 from wxtuning.server.trainings import models
 from wxtuning.server.trainings.kinds import PROMPT_TUNING
 from wxtuning.server.trainings.results import inline_metrics
@@ -36,7 +37,6 @@ class Ledger:
 
     def __init__(self, house: House) -> None:
         self._house = house
-        self._lock = Lock()
 
     def now(self, training: Resource) -> Resource | None:
         """The training as it is now; None once it is removed."""
@@ -55,9 +55,7 @@ class Ledger:
         self._change(training, lambda body: {**body, OWN: {**body.get(OWN, {}), "cancel": True}})
 
     def _change(self, training: Resource, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
-        with self._lock:
-            if found := self.now(training):
-                self._house.state.change(found, change(found.body))
+        self._house.state.change(training.kind, training.id, lambda found: replace(found, body=change(found.body)))
 
 
 class Job:
@@ -133,7 +131,8 @@ class Job:
         if self._training.body["auto_update_model"]:
             # The key makes it one model, also when a server ended between the two lines.
             name = self._training.name
-            model = models.store(self._house, self._training, name=name, key=f"run/{self._training.id}")
+            key = Key(text=f"run/{self._training.id}")
+            model = models.store(self._house, self._training, name=name, key=key)
             named = {"id": model.id, "name": model.name}
             is_prompt = self._training.kind == PROMPT_TUNING.name
             self._ledger.add(self._training, **({"model_id": model.id} if is_prompt else {"tuned_model": named}))

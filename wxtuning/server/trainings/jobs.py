@@ -13,8 +13,8 @@ from wxtuning import engine
 from wxtuning.server.house import House
 from wxtuning.server.state import Resource
 from wxtuning.server.trainings import models
-from wxtuning.server.trainings.job import Job, Ledger
-from wxtuning.server.trainings.kinds import FINAL, KINDS
+from wxtuning.server.trainings.job import LOOK_SECONDS, Job, Ledger
+from wxtuning.server.trainings.kinds import FINAL, KINDS, UNENDED
 
 logger = logging.getLogger("wxtuning.server.trainings.jobs")
 
@@ -39,7 +39,7 @@ class Jobs:
         """Take up what waits and what was left, and begin."""
         models.sweep(self._house)
         self._sweep()
-        left = [found for kind in KINDS for found in self._house.state.all(kind) if not _has_ended(found)]
+        left = [found for kind in KINDS for found in self._house.state.all(kind, marks=[("state", UNENDED)])]
         with self._changed:
             self._waiting = sorted(left, key=_begun_first)
         for number in range(self._house.settings.jobs):
@@ -73,19 +73,23 @@ class Jobs:
             return True
 
     def remove(self, training: Resource) -> None:
-        """Forget a training with all its files; one that runs is ended first."""
+        """Forget a training with all its files; one that runs is told to end first."""
         with self._changed:
+            # Told before it is forgotten: whatever becomes of this server, no process works on for nobody.
+            engine.cancel(self._folder(training.id))
             self._house.state.remove(training)
             self._take_out(training)
             if training.id not in self._busy:
-                self._clear(training)
+                self._clear(training.id)
 
     def _sweep(self) -> None:
         """Remove what is left of trainings that were removed while they ran, in a server that was then killed."""
-        known = {found.id for kind in KINDS for found in self._house.state.all(kind)}
+        known = {identity for kind in KINDS for identity in self._house.state.ids(kind)}
         for folder in self._house.folder("jobs").iterdir():
             if folder.name not in known:
-                _cleared(folder)
+                Thread(
+                    target=self._clear, args=(folder.name,), name=f"wxtuning sweep {folder.name}", daemon=True
+                ).start()
 
     def _take_out(self, training: Resource) -> bool:
         """Whether a training was waiting; now it is not."""
@@ -102,7 +106,7 @@ class Jobs:
             with self._changed:
                 del self._busy[training.id]
                 if self._ledger.now(training) is None:
-                    self._clear(training)
+                    self._clear(training.id)
 
     def _next(self) -> Resource | None:
         """The training whose turn it is; None when the server ends."""
@@ -117,13 +121,17 @@ class Jobs:
             self._turns[chosen.container] = max(self._turns.values(), default=0) + 1
             return chosen
 
-    def _clear(self, training: Resource) -> None:
-        _cleared(self._house.folder("jobs", training.id))
+    def _folder(self, identity: str) -> Path:
+        return self._house.folder("jobs", identity)
 
-
-def _cleared(folder: Path) -> None:
-    engine.cancel(folder)
-    shutil.rmtree(folder, ignore_errors=True)
+    def _clear(self, identity: str) -> None:
+        """Remove the folder of a job, once nothing works in it; the next server does, if this one ends before."""
+        folder = self._folder(identity)
+        engine.cancel(folder)
+        while engine.is_alive(folder):
+            if self._stopping.wait(LOOK_SECONDS):
+                return
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def in_turn(waiting: Sequence[Resource], running: Sequence[str], turns: Mapping[str, int]) -> Resource:

@@ -45,4 +45,5 @@ FINE_TUNING = Kind(
 KINDS = {kind.name: kind for kind in (PROMPT_TUNING, FINE_TUNING)}
 
 FINAL = ("completed", "failed", "canceled")
-STATES = ("queued", "pending", "running", "storing", *FINAL)
+UNENDED = ("queued", "pending", "running", "storing")
+STATES = (*UNENDED, *FINAL)

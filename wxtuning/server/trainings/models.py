@@ -9,7 +9,7 @@ from typing import Any
 from wxtuning.server.errors import Refused
 from wxtuning.server.house import House
 from wxtuning.server.shown import OWN, metadata, own
-from wxtuning.server.state import Resource
+from wxtuning.server.state import Key, Query, Resource
 from wxtuning.server.trainings.kinds import KINDS
 from wxtuning.server.trainings.parameters import before_answer
 from wxtuning.server.trainings.results import job_folder
@@ -19,11 +19,12 @@ BASE_TYPE = "base_foundation_model_1.0"
 """The type of a base model that is stored as it came, to be deployed for adapters."""
 
 
-def store(house: House, training: Resource, *, name: str, description: str = "", key: str = "") -> Resource:
+def store(house: House, training: Resource, *, name: str, key: Key | None = None, **described: Any) -> Resource:
     """Make a model of a run's adapter; the run may be deleted afterwards.
 
     Args:
         key: With a key that was used before, the model of then comes back.
+        described: Description, tags and the like, as the model shows them.
 
     Raises:
         Refused: if the run has no adapter.
@@ -33,8 +34,9 @@ def store(house: House, training: Resource, *, name: str, description: str = "",
         raise Refused(409, "conflict", f"run {training.id} has no model yet; wait until it is completed")
     asked = training.body[KINDS[training.kind].parameters]
     body = {
+        "description": "",
+        **described,
         "type": KINDS[training.kind].model_type,
-        "description": description,
         "base_model_id": asked["base_model"]["model_id"],
         "task_id": asked["task_id"],
         "verbalizer": asked["verbalizer"],
@@ -45,27 +47,31 @@ def store(house: House, training: Resource, *, name: str, description: str = "",
 
 
 def store_base(
-    house: House, container: str, model_id: str, *, name: str, description: str = "", key: str = ""
+    house: House, container: str, model_id: str, *, name: str, key: Key | None = None, **described: Any
 ) -> Resource:
-    """Make a model asset of a base model of the catalogue.
+    """Make a model asset of a base model of the catalogue; arguments as of `store`.
 
     Raises:
         Refused: if the server has no such model.
     """
     house.catalog.spec(model_id)
-    body = {"type": BASE_TYPE, "description": description, "base_model_id": model_id, "training_data_references": []}
+    told = {"type": BASE_TYPE, "base_model_id": model_id, "training_data_references": []}
+    body = {"description": "", **described, **told}
     return house.state.add("model", container=container, name=name, body=body, key=key)[0]
 
 
-def promote(house: House, model: Resource, space: Resource) -> Resource:
+def promote(house: House, model: Resource, space: Resource, *, description: str, key: Key | None) -> Resource:
     """A copy of a model in a space, with an adapter of its own."""
+    container, body = f"space/{space.id}", {**model.body, "description": description}
     if model.body["type"] == BASE_TYPE:
-        return house.state.add("model", container=f"space/{space.id}", name=model.name, body=model.body)[0]
-    return _add(house, f"space/{space.id}", model.name, model.body, own(model)["adapter"], "")
+        return house.state.add("model", container=container, name=model.name, body=body, key=key)[0]
+    return _add(house, container, model.name, body, own(model)["adapter"], key)
 
 
-def _add(house: House, container: str, name: str, body: dict[str, Any], adapter: str, key: str) -> Resource:
+def _add(house: House, container: str, name: str, body: dict[str, Any], adapter: str, key: Key | None) -> Resource:
     """`adapter` is copied first: a model that can be found is whole."""
+    if known := house.state.keyed("model", container, key):
+        return known
     identity = str(uuid.uuid4())
     folder = house.folder("models", identity)
     shutil.copytree(house.folder() / adapter, folder / "adapter")
@@ -82,11 +88,12 @@ def shown(model: Resource) -> dict[str, Any]:
     """A model as the service answers it."""
     body = model.body
     return {
-        "metadata": metadata(model, "description"),
+        "metadata": metadata(model, "description", "tags"),
         "entity": {
             "name": model.name,
             "type": body["type"],
             "software_spec": {"name": SOFTWARE},
+            **({"custom": body["custom"]} if "custom" in body else {}),
             **_origin(body),
             "training_data_references": body["training_data_references"],
             "content_import_state": "completed",
@@ -105,18 +112,16 @@ def _origin(body: dict[str, Any]) -> dict[str, Any]:
 
 def remove(house: House, model: Resource) -> None:
     """Remove a model; its folder stays as long as a deployment answers with it."""
-    house.state.remove(model)
-    if model.id not in _deployed(house):
+    with house.state.transaction() as transaction:
+        transaction.remove(model)
+        is_used = transaction.count(Query(kind="deployment", marks=[("model", (model.id,))])) > 0
+    if not is_used:
         shutil.rmtree(house.folder("models", model.id), ignore_errors=True)
 
 
 def sweep(house: House) -> None:
     """Remove what is left of models that are gone. Only for a server that does nothing else yet."""
-    used = {found.id for found in house.state.all("model")} | _deployed(house)
+    used = house.state.ids("model") | house.state.values("deployment", "model")
     for folder in house.folder("models").iterdir():
         if folder.name not in used:
             shutil.rmtree(folder, ignore_errors=True)
-
-
-def _deployed(house: House) -> set[Any]:
-    return {found.body.get("asset", {}).get("id") for found in house.state.all("deployment")}

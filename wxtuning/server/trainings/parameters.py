@@ -11,6 +11,8 @@ from wxtuning.server.trainings.hyperparameters import Entry, Table
 from wxtuning.server.trainings.quotes import quoted
 
 FIELD, ANSWER = "{{input}}", "{{output}}"
+LONGEST_TEXT = 4_000
+"""Characters of a text at most; an init_text has no use for more than num_virtual_tokens tokens."""
 
 Values = dict[str, Any]
 Problem = tuple[str, str]
@@ -60,9 +62,10 @@ def lora(given: Mapping[str, Any], spec: Spec) -> Values:
 def _peft(given: Any, spec: Spec) -> Values:
     if not isinstance(given, Mapping):
         raise invalid(
-            "parameters.peft_parameters is missing; this server tunes with LoRA only, not all weights: give "
-            '{"type": "lora"}',
-            target="peft_parameters",
+            "not offered by this server: POST /ml/v1/fine_tunings of all weights, without parameters.peft_parameters; "
+            'LoRA is, with {"type": "lora"} there, and prompt tuning, at POST /ml/v4/trainings',
+            target="parameters.peft_parameters",
+            code="not_offered",
         )
     table: Table = spec["lora_fine_tuning_parameters"]["peft_parameters"]
     asked = {name: value for name, value in given.items() if name != "target_modules"}
@@ -108,7 +111,10 @@ def _problem(value: Any, entry: Entry) -> str:
         return "" if fits else f"is {quoted(value)}; expected one of {entry['supported']}"
     if "min" in entry:
         return "" if _is_within(value, entry) else f"is {quoted(value)}; expected {_range(entry)}"
-    return "" if isinstance(value, str) else f"is {quoted(value)}; expected a text"
+    if not isinstance(value, str):
+        return f"is {quoted(value)}; expected a text"
+    is_long = len(value) > LONGEST_TEXT
+    return f"has {len(value):,} characters; expected at most {LONGEST_TEXT:,}" if is_long else ""
 
 
 def _is_within(value: Any, entry: Entry) -> bool:

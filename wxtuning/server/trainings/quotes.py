@@ -16,3 +16,9 @@ def quoted(value: object) -> str:
     text = repr(value[:LONGEST]) if isinstance(value, str) else _SHORT.repr(value)
     is_cut = (isinstance(value, str) and len(value) > LONGEST) or len(text) > 2 * LONGEST
     return f"{text[: 2 * LONGEST]}…" if is_cut else text
+
+
+def inert(text: str, *, most: int) -> str:
+    """A text for people, its start if it is longer than `most` characters; what a terminal would obey is escaped."""
+    shown = text if len(text) <= most else f"{text[:most]}…"
+    return "".join(mark if mark.isprintable() or mark == "\n" else repr(mark)[1:-1] for mark in shown)

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from wxtuning.server.data.references import check_data, check_results
 from wxtuning.server.errors import Refused, invalid
-from wxtuning.server.lookup import named, part, text, texts
+from wxtuning.server.fields import DESCRIBED, PLACED, Table, anything, flag, is_on, none_of, read, text
+from wxtuning.server.lookup import named
 from wxtuning.server.paging import page
 from wxtuning.server.routing import Answer, Call
-from wxtuning.server.shown import OWN, metadata, own, public
+from wxtuning.server.shown import metadata, public
 from wxtuning.server.state import Resource
+from wxtuning.server.tags import tagged
 from wxtuning.server.trainings import results
 from wxtuning.server.trainings.kinds import FINAL, STATES, Kind
 from wxtuning.server.trainings.parameters import Values, model_of
@@ -23,54 +23,52 @@ from wxtuning.server.trainings.quotes import quoted
 Check = Callable[[Mapping[str, Any], dict[str, Any]], Values]
 """Checks the parameters of a tuning against the specification of its model, and fills in defaults."""
 
+BODY: Table = {
+    **DESCRIBED,
+    **PLACED,
+    "name": text(default=""),
+    "auto_update_model": flag(default=False),
+    "training_data_references": anything(default=()),
+    "results_reference": anything(default=None),
+    **none_of("test_data_references", "test_output_data", "hardware_spec", "compute"),
+}
+"""What both kinds are asked with; each has its own parameters besides."""
+KEPT = ("description", "auto_update_model", "custom", "training_data_references", "results_reference")
+FILTERS = ("limit", "start", "type", "state", "tag.value")
 
-def create(call: Call, kind: Kind, check: Check) -> Answer:
+
+def create(call: Call, kind: Kind, table: Table, check: Check) -> Answer:
     """Queue a training; the same key twice is one job.
 
     Raises:
         Refused: naming what cannot be tuned, or if the key was used for something else.
     """
-    body = _asked(call, kind, check)
-    name = text(call.body, "name", default=f"{kind.context} {uuid.uuid4()}")
+    asked = read(call.body, table, call=f"POST {kind.path}")
+    body = _body(call, kind, asked, check)
+    name = asked["name"] or f"{kind.context} {uuid.uuid4()}"
     made, is_new = call.house.state.add(kind.name, container=call.container, name=name, body=body, key=call.key)
     if is_new:
         call.house.jobs.submit(made)
-    elif own(made)["asked"] != body[OWN]["asked"]:
-        message = f"the key was used for run {made.id}, which asks for something else; take another key"
-        raise Refused(409, "conflict", message, target="key")
     return Answer(body=shown(call, made), status=201)
 
 
-def _asked(call: Call, kind: Kind, check: Check) -> dict[str, Any]:
-    given, container = part(call.body, kind.parameters), call.container
+def _body(call: Call, kind: Kind, asked: Mapping[str, Any], check: Check) -> dict[str, Any]:
+    given, container = asked[kind.parameters], call.container
     spec = call.house.catalog.spec(model_of(given, kind.parameters))
-    check_data(call.house, container, call.body.get("training_data_references"))
-    check_results(call.house, container, call.body.get("results_reference"))
+    check_data(call.house, container, asked["training_data_references"])
+    check_results(call.house, container, asked["results_reference"])
     return {
-        **_described(call),
+        **{name: asked[name] for name in KEPT if name in asked},
         kind.parameters: check(given, spec),
-        "training_data_references": call.body["training_data_references"],
-        "results_reference": call.body["results_reference"],
-        "tags": _tags(call, kind),
+        "tags": _tags(call, kind, asked["tags"]),
         "status": {"state": "queued"},
-        OWN: {"asked": hashlib.sha256(json.dumps(call.body, sort_keys=True).encode()).hexdigest()},
     }
 
 
-def _described(call: Call) -> dict[str, Any]:
-    stores = call.body.get("auto_update_model", False)
-    if not isinstance(stores, bool):
-        raise invalid(f"auto_update_model is {quoted(stores)}; expected true or false", target="auto_update_model")
-    description = text(call.body, "description", default="", most=10_000)
-    custom = {"custom": part(call.body, "custom")} if "custom" in call.body else {}
-    return {"description": description, "auto_update_model": stores, **custom}
-
-
-def _tags(call: Call, kind: Kind) -> list[str]:
+def _tags(call: Call, kind: Kind, given: list[str]) -> list[str]:
     """The caller's tags, and that of the experiment in the user interface; a grouped run brings it along."""
-    tags = texts(call.body, "tags")
     is_grouped = call.headers.get("x-wx-ux", "").lower() == "true"
-    return tags if is_grouped else [*tags, f"{kind.folder}.{uuid.uuid4()}"]
+    return given if is_grouped else [*given, f"{kind.folder}.{uuid.uuid4()}"]
 
 
 def shown(call: Call, training: Resource) -> dict[str, Any]:
@@ -96,26 +94,11 @@ def list_all(call: Call, kind: Kind) -> dict[str, Any]:
     state = call.query.get("state")
     if state is not None and state not in STATES:
         raise invalid(f"state is {quoted(state)}; expected one of {', '.join(STATES)}", target="state")
-    found = (
-        call.house.state.all(kind.name, call.container) if call.query.get("type", kind.context) == kind.context else ()
-    )
-    wanted = call.query_list("tag.value")
-    kept = [one for one in found if _is_wanted(one, state, wanted)]
-    return page(call, kind.path, kept, lambda one: shown(call, one))
-
-
-def _is_wanted(training: Resource, state: str | None, tags: Sequence[str]) -> bool:
-    fits = state is None or training.body["status"]["state"] == state
-    return fits and all(_has(training.body["tags"], tag) for tag in tags)
-
-
-def _has(tags: Sequence[str], wanted: str) -> bool:
-    """Whether the tags fit a value: a tag, or several joined by ` or ` or by ` and `."""
-    if wanted in tags:
-        return True
-    if " or " in wanted:
-        return any(tag in tags for tag in wanted.split(" or "))
-    return " and " in wanted and all(tag in tags for tag in wanted.split(" and "))
+    if call.query.get("type", kind.context) != kind.context:
+        return page(call, kind.path, (), lambda one: one)
+    marks = [*([("state", (state,))] if state else []), *tagged(call.query_list("tag.value"))]
+    found = call.house.state.found(kind.name, call.container, marks=marks)
+    return page(call, kind.path, found, lambda one: shown(call, one))
 
 
 def end(call: Call, kind: Kind) -> Answer:
@@ -125,7 +108,7 @@ def end(call: Call, kind: Kind) -> Answer:
         Refused: if it has ended and is not to be removed.
     """
     training = named(call, kind.name)
-    if call.query.get("hard_delete", "").lower() == "true":
+    if is_on(call.query, "hard_delete"):
         call.house.jobs.remove(training)
         return Answer(body=None, status=204)
     state = training.body["status"]["state"]

@@ -10,8 +10,8 @@ from typing import Any
 
 from wxtuning.engine.config import TuneConfig
 from wxtuning.engine.errors import EngineError
-from wxtuning.engine.files import write_atomically
 from wxtuning.errors import DataError
+from wxtuning.folder import write_atomically
 from wxtuning.server.data.references import copy_data
 from wxtuning.server.errors import invalid
 from wxtuning.server.house import House
