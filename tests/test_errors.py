@@ -10,11 +10,14 @@ import pytest
 from wxtuning import errors
 from wxtuning.errors import (
     AdapterError,
+    AmbiguousSubmitError,
     DataError,
+    DuplicateJobsError,
     InputChangedError,
     JobCanceled,
     JobError,
     JobFailed,
+    JobLost,
     JournalError,
     LeakageError,
     MissingDependency,
@@ -42,9 +45,12 @@ PARENTS = {
     NotOffered: (AdapterError,),
     Unavailable: (AdapterError,),
     UploadIntegrityError: (AdapterError,),
+    AmbiguousSubmitError: (AdapterError,),
+    DuplicateJobsError: (AmbiguousSubmitError,),
     JobError: (WxTuningError,),
     JobFailed: (JobError,),
     JobCanceled: (JobError,),
+    JobLost: (JobError,),
     WaitTimeout: (JobError, TimeoutError),
 }
 HINT = "pip install 'wxtuning[local]'"
@@ -60,11 +66,14 @@ ERRORS = [
     MissingDependency("no torch", backend="local", hint=HINT),
     NotAuthorized("no token", backend="hub", hint=HINT),
     NotOffered("no LoRA", backend="watsonx", hint=HINT),
-    Unavailable("503", backend="watsonx", hint=HINT),
+    Unavailable("503", backend="watsonx", hint=HINT, pause=30.0),
     UploadIntegrityError("other bytes", backend="cos", hint=HINT),
+    AmbiguousSubmitError("lost", backend="watsonx", tag="wxtuning.a-1", since="2026-11-23", hint=HINT),
+    DuplicateJobsError("two", backend="watsonx", tag="wxtuning.a-1", found=["1", "2"], hint=HINT),
     JobError("ended", job="local:demo-1", hint=HINT),
     JobFailed("out of memory", job="local:demo-1", hint=HINT),
     JobCanceled("cancelled", job="local:demo-1", hint=HINT),
+    JobLost("gone", job="watsonx:1", hint=HINT),
     WaitTimeout("still running", job="local:demo-1", hint=HINT),
 ]
 
@@ -133,7 +142,18 @@ def test_an_adapter_error_names_its_backend(kind):
         kind("no answer")
 
 
-@pytest.mark.parametrize("kind", [JobError, JobFailed, JobCanceled, WaitTimeout])
+def test_an_ambiguous_submit_names_its_tag_and_time_and_duplicates_list_what_was_found():
+    lost = AmbiguousSubmitError("lost", backend="watsonx", tag="wxtuning.a-1", since="2026-11-23T12:00:00")
+    two = DuplicateJobsError("two", backend="watsonx", tag="wxtuning.a-1", found=["1", "2"])
+    assert (lost.tag, lost.since, two.tag, two.found) == ("wxtuning.a-1", "2026-11-23T12:00:00", lost.tag, ("1", "2"))
+
+
+def test_an_outage_says_how_long_to_wait_if_the_backend_says_so():
+    assert Unavailable("503", backend="watsonx", pause=30.0).pause == 30.0
+    assert Unavailable("503", backend="watsonx").pause == 0.0
+
+
+@pytest.mark.parametrize("kind", [JobError, JobFailed, JobCanceled, JobLost, WaitTimeout])
 def test_a_job_error_names_its_job(kind):
     assert kind("ended", job="local:demo-1").job == "local:demo-1"
     with pytest.raises(TypeError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import pickle
+import random
 
 import datasets
 import pandas as pd
@@ -279,24 +280,83 @@ def test_an_unknown_run_names_the_newest(experiment):
         wx.attach("fake:nothing")
 
 
-def watched(backend, policy=None, clock=None):
-    clock = clock or FakeClock()
-    chain = steps.wait(backend, JobRef("fake", "job"), policy or wx.WaitPolicy(), poll_seconds=10.0, clock=clock)
+RUNNING = JobStatus(state=JobState.RUNNING, word="running")
+COMPLETED = JobStatus(state=JobState.COMPLETED, word="completed")
+DOWN = wx.Unavailable("no answer", backend="fake")
+
+
+def _raised(error):
+    raise error
+
+
+def watched(backend, policy=None, clock=None, rng=lambda: 1.0):
+    clock, policy = clock or FakeClock(), policy or wx.WaitPolicy()
+    chain = steps.wait(backend, JobRef("fake", "job"), policy, poll_seconds=10.0, clock=clock, rng=rng)
     return clock, lambda: runner.drive(chain, sleep=clock.sleep)
 
 
-def test_waiting_pauses_as_the_backend_advises():
-    clock, finish = watched(FakeBackend())
+def test_pauses_between_two_looks_grow_up_to_what_the_backend_advises():
+    clock, finish = watched(FakeBackend(statuses=[*[RUNNING] * 9, COMPLETED]))
     assert finish().state is JobState.COMPLETED
-    assert clock.pauses == [10.0, 10.0]
+    assert clock.pauses == [1.0, 1.5, 2.25, 3.375, 5.0625, 7.59375, 10.0, 10.0, 10.0]
+
+
+def test_pauses_are_as_long_as_the_user_says():
+    clock, finish = watched(FakeBackend(statuses=[RUNNING, RUNNING, COMPLETED]), wx.WaitPolicy(every_seconds=7))
+    finish()
+    assert clock.pauses == [7.0, 7.0]
 
 
 def test_an_unavailable_backend_is_asked_less_and_less_often():
-    down = wx.Unavailable("no answer", backend="fake")
-    completed = JobStatus(state=JobState.COMPLETED, word="completed")
-    clock, finish = watched(FakeBackend(statuses=[down, down, down, down, completed]))
+    clock, finish = watched(FakeBackend(statuses=[*[DOWN] * 7, COMPLETED]))
     finish()
-    assert clock.pauses == [20.0, 40.0, 60.0, 60.0]
+    assert clock.pauses == [2.0, 4.0, 8.0, 16.0, 32.0, 60.0, 60.0]
+
+
+def test_an_outage_of_ten_minutes_is_waited_for():
+    clock = FakeClock()
+    backend = FakeBackend()
+    backend.status = lambda job: _raised(DOWN) if clock.now < 600 else COMPLETED
+    _, finish = watched(backend, clock=clock)
+    assert finish().state is JobState.COMPLETED
+    assert len(clock.pauses) < 20
+
+
+@pytest.mark.parametrize(("asked", "waited"), [(30.0, 30.0), (1e9, 60.0), (0.0, 2.0), (-1.0, 2.0)])
+def test_a_backend_that_asks_for_a_pause_gets_it_up_to_a_minute(asked, waited):
+    busy = wx.Unavailable("busy", backend="fake", pause=asked)
+    clock, finish = watched(FakeBackend(statuses=[busy, COMPLETED]))
+    finish()
+    assert clock.pauses == [waited]
+
+
+def test_flapping_for_an_hour_ends_and_its_requests_are_bounded():
+    clock, backend = FakeClock(), FakeBackend()
+    asked = []
+
+    def status(job):
+        asked.append(clock.now)
+        if clock.now % 3 < 1:
+            raise DOWN
+        return COMPLETED if clock.now > 3600 else RUNNING
+
+    backend.status = status
+    _, finish = watched(backend, clock=clock, rng=random.Random(0).random)
+    finish()
+    assert len(asked) < 3600 / 10 * 2
+
+
+def test_a_clock_of_the_wall_that_jumps_changes_nothing(monkeypatch):
+    clock, finish = watched(FakeBackend(statuses=[RUNNING, RUNNING, COMPLETED]), wx.WaitPolicy(timeout_seconds=60))
+    days = iter([0.0, 86400.0, -86400.0])
+    monkeypatch.setattr("time.time", lambda: next(days, 0.0))
+    assert finish().state is JobState.COMPLETED
+    assert clock.now == 2.5
+
+
+def test_a_run_that_begins_in_an_outage_waits_for_its_end(experiment, backend):
+    backend.statuses = [DOWN, COMPLETED]
+    assert runner.drive(experiment.submit().finishing(), sleep=FakeClock().sleep).scores["tuned"] == 1.0
 
 
 def test_waiting_ends_at_its_deadline_and_says_how_to_come_back():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from dataclasses import replace
 
 import datasets
 import pytest
@@ -420,3 +421,58 @@ def test_a_run_shows_its_data(rows):
 def test_a_plan_with_everything_reads_back_equal():
     plan = own_test(OTHER).plan()
     assert wx.Plan.from_json(plan.to_json()) == plan
+
+
+# --- backends where every token counted is a request ------------------------------------------------------------------
+
+
+class Dear(FakeBackend):
+    """A backend whose tokenizer costs a request for every text."""
+
+    def tokenizer(self, method):
+        return replace(super().tokenizer(method), dear=True)
+
+
+def dear(rows, **limits):
+    backend = Dear(limits_of=replace(WATSONX, **limits))
+    return wx.TuningExperiment("dear").load(rows).on(backend), backend
+
+
+def test_rows_that_surely_fit_are_not_counted_where_counting_costs_requests():
+    asked, backend = dear(texts(200))
+    plan = asked.plan()
+    assert (plan.tokens.counted, backend.counted) == (0, [])
+    assert "about" in str(plan) and "bytes a token" in str(plan.tokens)
+
+
+def test_of_rows_that_may_not_fit_only_some_are_counted_and_the_others_estimated_by_them():
+    asked, backend = dear(texts(400, words=60), max_rows=10_000)
+    report = asked.tokens()
+    assert sum(backend.counted) == report.counted == 50
+    exact = asked.tokens(exact=True)
+    assert exact.exact and abs(report.tokens_per_epoch - exact.tokens_per_epoch) < 0.1 * exact.tokens_per_epoch
+
+
+def test_labels_are_given_room_without_counting_them():
+    rows = [{"input": f"text {n}", "output": "good" if n % 2 else "bad"} for n in range(60)]
+    backend = Dear(limits_of=WATSONX)
+    plan = wx.TuningExperiment("dear", task="classification").load(rows).on(backend).plan()
+    assert plan.spec.method.max_output_tokens == len("good") + 1 and backend.counted == []
+
+
+def test_a_value_that_is_none_of_the_choices_names_them():
+    choices = Range(low=20, high=100, default=100, choices=(20.0, 50.0, 100.0))
+    limits = replace(WATSONX, parameters={**WATSONX.parameters, "num_virtual_tokens": choices})
+    text = problems_of(experiment(texts(60), limits=limits).tune(num_virtual_tokens=30))
+    assert "num_virtual_tokens is 30; fake takes 20 or 50 or 100" in text
+
+
+def test_an_evaluation_where_only_deployments_answer_needs_one():
+    asked = experiment(texts(100), limits=replace(WATSONX, needs_deployment=True)).evaluate()
+    assert "needs .deploy(name)" in problems_of(asked)
+    assert asked.deploy("there").plan()
+
+
+def test_validation_rows_where_none_are_taken_are_a_problem():
+    asked = experiment(texts(100), limits=replace(WATSONX, takes_validation=False)).to_jsonl(validation=0.2)
+    assert "takes no validation rows; leave .to_jsonl(validation=0.2) out" in problems_of(asked)

@@ -21,6 +21,7 @@ _HOME_OF = {
     "DeploymentSpec": "spec",
     "WaitPolicy": "spec",
     "Local": "adapters.local",
+    "Watsonx": "adapters.watsonx",
     "COS": "adapters.cos",
     "LocalStore": "adapters.folder",
     "Plan": "plan",
@@ -29,6 +30,11 @@ _HOME_OF = {
     "Deployment": "deployment",
     "attach": "job",
     "runs": "job",
+    "gather": "gathering",
+    "agather": "gathering",
+    "adopt": "unsettled",
+    "submit_again": "unsettled",
+    "models": "offers",
     "templates": "template",
     "Deployer": "ports",
     "Evaluator": "ports",
@@ -48,9 +54,12 @@ _HOME_OF = {
     "NotOffered": "errors",
     "Unavailable": "errors",
     "UploadIntegrityError": "errors",
+    "AmbiguousSubmitError": "errors",
+    "DuplicateJobsError": "errors",
     "JobError": "errors",
     "JobFailed": "errors",
     "JobCanceled": "errors",
+    "JobLost": "errors",
     "WaitTimeout": "errors",
 }
 
@@ -66,6 +75,7 @@ __all__ = [
     "WaitPolicy",
     # where it runs
     "Local",
+    "Watsonx",
     # where files are kept
     "COS",
     "LocalStore",
@@ -76,6 +86,12 @@ __all__ = [
     "Deployment",
     "attach",
     "runs",
+    "gather",
+    "agather",
+    # where nobody knows whether a job exists
+    "adopt",
+    "submit_again",
+    "models",
     # what data should look like
     "templates",
     # what an adapter implements
@@ -98,9 +114,12 @@ __all__ = [
     "NotOffered",
     "Unavailable",
     "UploadIntegrityError",
+    "AmbiguousSubmitError",
+    "DuplicateJobsError",
     "JobError",
     "JobFailed",
     "JobCanceled",
+    "JobLost",
     "WaitTimeout",
 ]
 
@@ -108,14 +127,18 @@ if TYPE_CHECKING:
     from wxtuning.adapters.cos import COS
     from wxtuning.adapters.folder import LocalStore
     from wxtuning.adapters.local import Local
+    from wxtuning.adapters.watsonx import Watsonx
     from wxtuning.deployment import Deployment
     from wxtuning.errors import (
         AdapterError,
+        AmbiguousSubmitError,
         DataError,
+        DuplicateJobsError,
         InputChangedError,
         JobCanceled,
         JobError,
         JobFailed,
+        JobLost,
         JournalError,
         LeakageError,
         MissingDependency,
@@ -129,11 +152,14 @@ if TYPE_CHECKING:
         WxTuningError,
     )
     from wxtuning.experiment import TuningExperiment
+    from wxtuning.gathering import agather, gather
     from wxtuning.job import TuningJob, TuningRun, attach, runs
+    from wxtuning.offers import models
     from wxtuning.plan import Plan
     from wxtuning.ports import Deployer, Evaluator, Source, Store, Tuner
     from wxtuning.spec import Cleaning, DeploymentSpec, Evaluation, LoRA, Mapping, PromptTuning, WaitPolicy
     from wxtuning.template import templates
+    from wxtuning.unsettled import adopt, submit_again
 
 
 def __getattr__(name: str) -> object:

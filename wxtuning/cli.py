@@ -12,6 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
+from wxtuning import cli_places
 from wxtuning.adapters.local import Local
 from wxtuning.errors import DataError, WxTuningError
 from wxtuning.events import Event, StepFinished
@@ -24,6 +25,7 @@ from wxtuning.spec import LoRA, Method, PromptTuning
 from wxtuning.tables import Table
 from wxtuning.template import FEW, templates
 from wxtuning.tiny import INSTRUCTION, demonstration_file
+from wxtuning.unsettled import adopt, submit_again
 
 HELP = "From a data set to a tuned, tested and deployed foundation model in one chain."
 
@@ -58,7 +60,7 @@ def demo(
 ) -> None:
     """Run the whole chain on the embedded base model and the shipped customer comments."""
     experiment = demonstration(method, init, seed)
-    with _left_alone(experiment):
+    with _left_alone():
         if as_json:
             typer.echo(json.dumps(_summary(experiment.run(progress=False))))
         else:
@@ -66,14 +68,11 @@ def demo(
 
 
 @contextmanager
-def _left_alone(experiment: TuningExperiment) -> Iterator[None]:
-    """Ctrl-C leaves the job running and says how to come back."""
+def _left_alone() -> Iterator[None]:
+    """Ctrl-C is no fault: the run has said how to come back."""
     try:
         yield
     except KeyboardInterrupt:
-        key = experiment.plan().key
-        message = f"left; the job goes on. The same line continues, or wxtuning.attach({key!r})"
-        typer.echo(f"\nwxtuning: {message}", err=True)
         raise typer.Exit(130) from None
 
 
@@ -156,9 +155,38 @@ def _where(run: TuningRun, *, fresh: bool) -> None:
     typer.echo(f"\n{done} {run.seconds:.1f} s")
 
 
+@app.command()
+def plan(file: Annotated[Path, typer.Argument(help="An experiment in YAML.")]) -> None:
+    """Check an experiment and show what would be done; nothing is trained, sent or paid."""
+    typer.echo(str(TuningExperiment.from_yaml(file).plan()))
+
+
+@app.command()
+def run(
+    file: Annotated[Path, typer.Argument(help="An experiment in YAML.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
+) -> None:
+    """Run an experiment to its end; interrupted, the same line goes on where it stopped."""
+    experiment = TuningExperiment.from_yaml(file)
+    with _left_alone():
+        done = experiment.run(progress=False if as_json else None)
+    shown = {"run": done.key, "scores": done.scores, "seconds": round(done.seconds, 3)}
+    typer.echo(json.dumps(shown) if as_json else f"{done.report}\n\nrun {done.key}: {done.folder}")
+
+
+app.command()(cli_places.models)
+app.command()(cli_places.rescue)
+
+
 @app.command(name="runs")
-def list_runs(as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list.")] = False) -> None:
-    """List the runs of this machine, the newest first."""
+def list_runs(
+    url: cli_places.Url = "", ready_file: cli_places.Ready = None, project: cli_places.Project = "",
+    space: cli_places.Space = "", ca: cli_places.CA = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list.")] = False,
+) -> None:  # fmt: skip
+    """List the runs of this machine, the newest first; with --url or --ready-file, those of a service."""
+    if url or ready_file:
+        return cli_places.list_found(cli_places.place(url, ready_file, project, space, ca), as_json=as_json)
     found = runs()
     if as_json:
         typer.echo(json.dumps([{"run": run.key, "state": run.state, "scores": run.scores} for run in found]))
@@ -185,6 +213,23 @@ def show(
         typer.echo(json.dumps(_summary(found)))
         return
     typer.echo(f"{found.plan}\n\n{found.report}")
+
+
+@app.command(name="adopt")
+def adopt_found(
+    run: Annotated[str, typer.Argument(help="The tag that the error named, or the run's key.")],
+    id: Annotated[str, typer.Argument(help="The service's id of what carries the tag.")],
+) -> None:
+    """Say that what may have been created is there; running the experiment again goes on with it."""
+    adopt(run, id)
+    typer.echo(f"{run}: {id} is taken; run the experiment again")
+
+
+@app.command(name="submit-again")
+def send_again(run: Annotated[str, typer.Argument(help="The tag that the error named, or the run's key.")]) -> None:
+    """Say that what may have been created is not there; running the experiment again creates it."""
+    submit_again(run)
+    typer.echo(f"{run}: nothing is there; run the experiment again")
 
 
 @app.command()

@@ -57,17 +57,17 @@ class Deployment:
         return self.deployer.stream(self.ref, text, self._decoding(decoding))
 
     def snippets(self, text: str = "Where is my order?") -> Snippets:
-        """Code (curl, ibm-watsonx-ai, openai) that asks this deployment once `wxtuning serve` runs; print it.
+        """Code that asks this deployment, with curl, ibm-watsonx-ai and, through `wxtuning serve`, openai; print it.
 
         Args:
             text: The input that the code sends.
 
         Raises:
-            NotOffered: if the deployment is not on this machine.
+            NotOffered: if its backend has none.
         """
         if not isinstance(self.deployer, _OffersSnippets):
             name = self.deployer.name
-            raise NotOffered(f"{name} has no snippets", backend=name, hint="The local backend has them.")
+            raise NotOffered(f"{name} has no snippets", backend=name, hint="The local backend and watsonx have them.")
         return self.deployer.snippets(self.ref, text, self.max_new_tokens)
 
     def delete(self) -> None:

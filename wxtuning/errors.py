@@ -12,10 +12,13 @@
     │   ├── NotAuthorized                absent, wrong or expired credentials; never prints them
     │   ├── NotOffered                   this backend has no such capability; names one that has
     │   ├── Unavailable                  temporary; the same call may succeed later
-    │   └── UploadIntegrityError         the stored object is not what was sent
+    │   ├── UploadIntegrityError         the stored object is not what was sent
+    │   └── AmbiguousSubmitError         a job may exist and cannot be looked up; names its tag and the two ways on
+    │       └── DuplicateJobsError       several jobs carry one tag; lists them
     └── JobError                         .job
         ├── JobFailed                    with the last log lines and where the log is
         ├── JobCanceled
+        ├── JobLost                      the backend knows the job no more
         └── WaitTimeout  (TimeoutError)  the job still runs; the hint shows how to attach
 
 When to add a class: when a caller would write `except` for it and do something different. Otherwise use one of these
@@ -106,11 +109,39 @@ class NotOffered(AdapterError):
 
 
 class Unavailable(AdapterError):
-    """The backend did not answer; the same call may succeed later."""
+    """The backend did not answer; the same call may succeed later.
+
+    `pause` is how many seconds it asks to wait until then; 0.0 if it does not say.
+    """
+
+    def __init__(self, message: str, *, backend: str, hint: str = "", pause: float = 0.0) -> None:
+        super().__init__(message, backend=backend, hint=hint)
+        self.pause = pause
 
 
 class UploadIntegrityError(AdapterError):
     """What a store holds is not what was sent to it, or cannot be proven to be; no job may refer to it."""
+
+
+class AmbiguousSubmitError(AdapterError):
+    """Something that costs may have been created, and looking it up does not tell; nothing more is sent.
+
+    `tag` is what it carries if it exists, `since` when it was asked for (ISO 8601, UTC). `wxtuning.adopt` takes what
+    was found by hand, `wxtuning.submit_again` says that there is nothing.
+    """
+
+    def __init__(self, message: str, *, backend: str, tag: str, since: str = "", hint: str = "") -> None:
+        super().__init__(message, backend=backend, hint=hint)
+        self.tag = tag
+        self.since = since
+
+
+class DuplicateJobsError(AmbiguousSubmitError):
+    """Several things carry the tag of one, `found` lists their ids, the oldest first; none of them was touched."""
+
+    def __init__(self, message: str, *, backend: str, tag: str, found: Sequence[str], hint: str = "") -> None:
+        super().__init__(message, backend=backend, tag=tag, hint=hint)
+        self.found = tuple(found)
 
 
 class JobError(WxTuningError):
@@ -127,6 +158,10 @@ class JobFailed(JobError):
 
 class JobCanceled(JobError):
     """Somebody cancelled the job."""
+
+
+class JobLost(JobError):
+    """The backend knows the job no more: somebody removed it, or it was never there."""
 
 
 class WaitTimeout(JobError, TimeoutError):

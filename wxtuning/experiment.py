@@ -10,14 +10,15 @@ from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 from wxtuning import planner, records, registry, runner
 from wxtuning.datareport import DataView
-from wxtuning.errors import PlanError
-from wxtuning.folder import home_folder
+from wxtuning.errors import DataError, PlanError
+from wxtuning.folder import home_folder, write_atomically
 from wxtuning.job import TuningJob, TuningRun
 from wxtuning.plan import Plan
 from wxtuning.ports import Deployer, Evaluator, Source, Store, Tuner
 from wxtuning.progress import ProgressBar, is_watched
+from wxtuning.recipe import Recipe
 from wxtuning.registry import Backend
-from wxtuning.runner import Listener, Run, adrive, drive, ignore
+from wxtuning.runner import Chain, Listener, Run, adrive, drive, ignore
 from wxtuning.spec import (
     Cleaning,
     DeploymentSpec,
@@ -76,6 +77,43 @@ class TuningExperiment:
     ) -> None:
         spec = ExperimentSpec(name=name, task=task, labels=tuple(labels), description=description, tags=tuple(tags))
         object.__setattr__(self, "spec", spec)
+
+    @classmethod
+    def from_spec(cls, spec: ExperimentSpec) -> TuningExperiment:
+        """An experiment of everything that a spec says; `load` says where its rows are."""
+        made = object.__new__(cls)
+        object.__setattr__(made, "spec", spec)
+        return made
+
+    @classmethod
+    def from_yaml(cls, file: str | Path) -> TuningExperiment:
+        """Read an experiment that `to_yaml` or `wxtuning rescue` wrote, or a person.
+
+        Addresses of files are looked for beside the YAML file first, then as they stand.
+
+        Raises:
+            PlanError: with everything that is wrong in it.
+            DataError: if the file cannot be read.
+        """
+        recipe = Recipe.from_yaml(_text_of(Path(file)))
+        made = cls.from_spec(recipe.spec)
+        if recipe.source is not None:
+            beside = Path(file).parent / recipe.source
+            made = made._set(_source=str(beside) if beside.is_file() else recipe.source)
+        if recipe.store is not None:
+            made = made.upload(recipe.store)
+        return made.on(recipe.backend) if recipe.backend is not None else made
+
+    def to_yaml(self, file: str | Path | None = None) -> str:
+        """The experiment as YAML, written to a file too if one is named; `from_yaml` reads it back.
+
+        Raises:
+            PlanError: if its rows, store or adapters are objects, which no text can name.
+        """
+        text = self._recipe().to_yaml()
+        if file is not None:
+            write_atomically(Path(file), text.encode())
+        return text
 
     def load(
         self,
@@ -158,16 +196,35 @@ class TuningExperiment:
         return self._with(evaluation=Evaluation(**said) if asked is None else asked)._set(_test=own)
 
     def deploy(
-        self, deployment: str | DeploymentSpec, *, description: str = "", tags: Sequence[str] = ()
+        self,
+        deployment: str | DeploymentSpec,
+        *,
+        description: str = "",
+        tags: Sequence[str] = (),
+        serving_name: str | None = None,
+        space: str | None = None,
     ) -> TuningExperiment:
-        """Make the tuned model answer under a name."""
+        """Make the tuned model answer under a name.
+
+        Args:
+            deployment, description, tags: Its name, for people, and what is written beside it.
+            serving_name: A name for addresses: 1 to 36 letters, digits and underscores.
+            space: The deployment space of watsonx, by name or id; None deploys in the project that it was tuned in.
+        """
         if isinstance(deployment, str):
-            deployment = DeploymentSpec(name=deployment, description=description, tags=tuple(tags))
+            deployment = DeploymentSpec(
+                name=deployment, description=description, tags=tuple(tags), serving_name=serving_name, space=space
+            )
         return self._with(deployment=deployment)
 
-    def on(self, backend: Backend) -> TuningExperiment:
-        """Say where to run; this machine if never said."""
-        return self._set(_backend=backend)
+    def on(self, backend: Backend | str) -> TuningExperiment:
+        """Say where to run; this machine if never said.
+
+        Args:
+            backend: `wx.Local(...)`, `wx.Watsonx(...)`, or a name such as `"watsonx"`, with settings from the
+                environment.
+        """
+        return self._set(_backend=registry.backend(backend) if isinstance(backend, str) else backend)
 
     def using(
         self, *, tuner: Tuner | None = None, deployer: Deployer | None = None, evaluator: Evaluator | None = None
@@ -245,7 +302,7 @@ class TuningExperiment:
             WxTuningError: one of its children, by what went wrong.
         """
         with _listener(progress, listen) as listener:
-            return TuningRun(drive(runner.finished(self._begun()), listen=listener))
+            return TuningJob(self._begun()).result(listen=listener)
 
     async def arun(self, *, listen: Listener = ignore) -> TuningRun:
         """`run` for async code: nothing blocks the event loop."""
@@ -253,6 +310,10 @@ class TuningExperiment:
 
         begun = await asyncio.to_thread(self._begun)
         return TuningRun(await adrive(runner.finished(begun), listen=listen))
+
+    def finishing(self) -> Chain[TuningRun]:
+        """The chain of `run`, for a driver of your own or for `gather`; planned and begun when it first advances."""
+        return (yield from TuningJob(self._begun()).finishing())
 
     def submit(self) -> TuningJob:
         """Start the job and return as soon as the backend has accepted it."""
@@ -303,6 +364,21 @@ class TuningExperiment:
         few = self.spec.limit if self.spec.sample == "first" else None
         return registry.source(self._source, self.spec.selection, few)
 
+    def _recipe(self) -> Recipe:
+        addresses = {"load": self._source, "upload": self._store}
+        kept = {verb: value for verb, value in addresses.items() if value is not None}
+        problems = [
+            f".{verb}() was given {type(value).__name__}; only an address can be written down"
+            for verb, value in kept.items()
+            if not isinstance(value, str | Path)
+        ]
+        if any((self._tuner, self._deployer, self._evaluator, self._test)):
+            problems.append("adapters and rows to be scored that are objects cannot be written down")
+        if problems:
+            raise PlanError(problems)
+        named = {name: str(value) for name, value in zip(("source", "store"), addresses.values(), strict=True) if value}
+        return Recipe(spec=self.spec, backend=self._backend.name if self._backend else None, **named)
+
     def _place(self) -> Backend:
         return self._backend or registry.backend("local")
 
@@ -329,6 +405,14 @@ class TuningExperiment:
 
 
 _OWN_ROWS = "rows given"
+
+
+def _text_of(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as cause:
+        reason = cause.strerror if isinstance(cause, OSError) else "it is not UTF-8"
+        raise DataError(f"{file} cannot be read: {reason}", hint="Name a YAML file that is there.") from cause
 
 
 def _listener(progress: bool | None, listen: Listener | None) -> AbstractContextManager[Listener]:

@@ -59,8 +59,12 @@ def _virtual(method: Method) -> int:
 
 
 def _template(method: Method, tokenizer: Tokenizer) -> list[str]:
+    limit = method.max_input_tokens or 0
+    bound = tokenizer.bound.most(rendered(method.verbalizer, "")) if tokenizer.bound else None
+    if bound is not None and bound <= limit:
+        return []
     ((alone, _),) = tokenizer.count([("", "a")])
-    if alone <= (method.max_input_tokens or 0):
+    if alone <= limit:
         return []
     return [
         f"the verbalizer alone has {alone} tokens, max_input_tokens is {method.max_input_tokens}; "

@@ -6,19 +6,22 @@ import time
 from collections.abc import Callable, Generator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast, overload
 
 from wxtuning import curve, registry, runner
 from wxtuning.compare import Comparison
 from wxtuning.deployment import Deployment
 from wxtuning.errors import JobError, JournalError, PlanError, WxTuningError
 from wxtuning.folder import home_folder
+from wxtuning.found import FoundRun
 from wxtuning.journal import Journal, RunRecord
+from wxtuning.leaving import detaching
+from wxtuning.others import FoundJob, found_job, found_runs
 from wxtuning.plan import Plan
 from wxtuning.ports import Store
 from wxtuning.registry import Backend
 from wxtuning.report import Report
-from wxtuning.runner import Listener, Run, adrive, drive, ignore
+from wxtuning.runner import Chain, Listener, Run, adrive, drive, ignore
 from wxtuning.status import JobRef, JobState, JobStatus, Metric
 
 
@@ -165,10 +168,13 @@ class TuningJob:
     def result(self, *, listen: Listener = ignore, sleep: Callable[[float], None] = time.sleep) -> TuningRun:
         """Wait for the job and finish the chain: evaluation and deployment.
 
+        Ctrl-C, SIGTERM and SIGHUP leave the job running and say on stderr how to come back.
+
         Raises:
             JobFailed, JobCanceled, WaitTimeout: as the job went.
         """
-        return TuningRun(drive(runner.finished(self._run), listen=listen, sleep=sleep))
+        with detaching(self._way_back):
+            return drive(self.finishing(), listen=listen, sleep=sleep)
 
     wait = result
 
@@ -176,25 +182,46 @@ class TuningJob:
         return self._awaited().__await__()
 
     async def _awaited(self) -> TuningRun:
-        return TuningRun(await adrive(runner.finished(self._run)))
+        return await adrive(self.finishing())
+
+    def finishing(self) -> Chain[TuningRun]:
+        """The chain of `result`, for a driver of your own or for `gather`."""
+        return TuningRun((yield from runner.finished(self._run)))
+
+    def _way_back(self) -> str:
+        if self._run.job is None:
+            return f"left before a job was accepted; the same line continues run {self._run.key}"
+        return f"left; the job goes on. The same line continues, or wxtuning.attach({self.id!r})"
 
     def __repr__(self) -> str:
         return f"TuningJob({self.id!r})"
 
 
-def attach(id: str, *, on: Backend | None = None, store: object = None) -> TuningJob:
-    """Come back to a run by its job's id (`local:…`) or its own key, from any process.
+@overload
+def attach(id: str, *, on: None = None, store: object = None) -> TuningJob: ...
+
+
+@overload
+def attach(id: str, *, on: Backend, store: object = None) -> TuningJob | FoundJob: ...
+
+
+def attach(id: str, *, on: Backend | None = None, store: object = None) -> TuningJob | FoundJob:
+    """Come back to a run by its job's id (`local:…`, `watsonx:…`) or its own key, from any process.
 
     Args:
         id: As shown by `job.id` or `wxtuning runs`.
-        on: The backend, if it needs more than its default settings.
+        on: The backend, if it needs more than its default settings. It is asked for a job that the journal of this
+            machine does not know: one that was started elsewhere, or by somebody else.
         store: Where the run keeps its rows, as `.upload` takes it, if the environment does not hold its keys.
 
     Raises:
-        WxTuningError: if the journal knows no such run.
+        WxTuningError: if neither the journal nor the backend knows such a run.
         PlanError: if the run keeps its rows somewhere else than in this store.
     """
-    run = _known_run(id, on)
+    record = _record_of(id)
+    if record is None and on is not None:
+        return found_job(id, on)
+    run = _known_run(id, record, on)
     return TuningJob(run if store is None else _kept_in(run, registry.store(store)))
 
 
@@ -208,8 +235,24 @@ def _kept_in(run: Run, store: Store) -> Run:
     return replace(run, store=store)
 
 
-def runs() -> tuple[TuningRun, ...]:
-    """Every run the journal knows, the newest first; those that another version of wxtuning wrote are left out."""
+@overload
+def runs(on: None = None) -> tuple[TuningRun, ...]: ...
+
+
+@overload
+def runs(on: Backend) -> tuple[FoundRun, ...]: ...
+
+
+def runs(on: Backend | None = None) -> tuple[TuningRun, ...] | tuple[FoundRun, ...]:
+    """Every run that the journal of this machine knows, the newest first, or that a backend knows.
+
+    Args:
+        on: The backend to ask instead; it tells the runs of others too.
+
+    Those that another version of wxtuning wrote into the journal are left out.
+    """
+    if on is not None:
+        return found_runs(on)
     return tuple(TuningRun(_run_of(record, None)) for record in _journal().runs() if _is_ours(record))
 
 
@@ -226,13 +269,17 @@ def _is_ours(record: RunRecord) -> bool:
     return True
 
 
-def _known_run(id: str, on: Backend | None) -> Run:
-    records = _journal().runs()
-    found = next((r for r in records if id in (r.key, r.value("submit"))), None)
+def _record_of(id: str) -> RunRecord | None:
+    return next((record for record in _journal().runs() if id in (record.key, record.value("submit"))), None)
+
+
+def _known_run(id: str, found: RunRecord | None, on: Backend | None) -> Run:
     if found is None:
-        known = ", ".join(record.key for record in records[:5]) or "none"
+        known = ", ".join(record.key for record in _journal().runs()[:5]) or "none"
         raise WxTuningError(
-            f"there is no run {id!r}; the newest are: {known}", hint="`wxtuning runs` lists all of them."
+            f"there is no run {id!r}; the newest are: {known}",
+            hint="`wxtuning runs` lists all of them. For a job that this machine did not start, say where it is: "
+            "attach(id, on=backend).",
         )
     if not _is_ours(found):
         raise JournalError(
@@ -244,7 +291,7 @@ def _known_run(id: str, on: Backend | None) -> Run:
 
 def _run_of(record: RunRecord, on: Backend | None) -> Run:
     plan = Plan.from_json(record.plan)
-    backend = on or registry.backend(plan.backend)
+    backend = on or cast(Backend, registry.Later(plan.backend))
     return Run(
         plan=plan,
         folder=home_folder() / "runs" / record.key,

@@ -17,7 +17,7 @@ from pathlib import Path
 from wxtuning.errors import JournalError
 from wxtuning.tables import shortened
 
-VERSION = 1
+VERSION = 2
 MOST_SHOWN = 60
 
 _TABLES = """
@@ -34,6 +34,17 @@ CREATE TABLE IF NOT EXISTS steps (
     finished_at TEXT,
     value TEXT,
     PRIMARY KEY (run, step)
+);
+CREATE TABLE IF NOT EXISTS attempts (
+    place TEXT NOT NULL,
+    tag TEXT NOT NULL,
+    number INTEGER NOT NULL,
+    started_at TEXT NOT NULL,
+    boot TEXT NOT NULL,
+    ticks REAL NOT NULL,
+    outcome TEXT NOT NULL,
+    id TEXT NOT NULL,
+    PRIMARY KEY (place, tag, number)
 );
 """
 
@@ -76,7 +87,7 @@ class Journal:
 
     def __init__(self, file: Path) -> None:
         self.file = file
-        with self._connection() as connection:
+        with self.connection() as connection:
             self._prepare(connection)
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
@@ -91,13 +102,13 @@ class Journal:
 
     def begin(self, key: str, name: str, plan: str) -> None:
         """Write a run down; nothing changes if it is known."""
-        with self._connection() as connection:
+        with self.connection() as connection:
             row = (key, name, plan, _now())
             connection.execute("INSERT OR IGNORE INTO runs (key, name, plan, created_at) VALUES (?, ?, ?, ?)", row)
 
     def start(self, run: str, step: str) -> None:
         """Write down that a step is about to happen; the first start's time is kept."""
-        with self._connection() as connection:
+        with self.connection() as connection:
             connection.execute(
                 "INSERT OR IGNORE INTO steps (run, step, started_at) VALUES (?, ?, ?)", (run, step, _now())
             )
@@ -110,7 +121,7 @@ class Journal:
         Raises:
             JournalError: if the step was never started, or is finished with another value.
         """
-        with self._connection() as connection:
+        with self.connection() as connection:
             text = json.dumps(value, ensure_ascii=False)
             changed = connection.execute(
                 "UPDATE steps SET finished_at = ?, value = ? WHERE run = ? AND step = ? AND finished_at IS NULL",
@@ -121,20 +132,21 @@ class Journal:
 
     def forget(self, run: str) -> None:
         """Remove a run's record; its folders are not touched."""
-        with self._connection() as connection:
+        with self.connection() as connection:
             connection.execute("DELETE FROM steps WHERE run = ?", (run,))
             connection.execute("DELETE FROM runs WHERE key = ?", (run,))
 
     def run(self, key: str) -> RunRecord | None:
         """The run with this key, or None."""
-        return next((record for record in self.runs() if record.key == key), None)
+        return next(iter(self._runs("WHERE key = ?", key)), None)
 
     def runs(self) -> tuple[RunRecord, ...]:
         """All runs, the newest first."""
-        with self._connection() as connection:
-            rows = connection.execute(
-                "SELECT key, name, plan, created_at FROM runs ORDER BY created_at DESC"
-            ).fetchall()
+        return self._runs("ORDER BY created_at DESC")
+
+    def _runs(self, which: str, *values: str) -> tuple[RunRecord, ...]:
+        with self.connection() as connection:
+            rows = connection.execute(f"SELECT key, name, plan, created_at FROM runs {which}", values).fetchall()
             return tuple(self._record(connection, *row) for row in rows)
 
     def _record(self, connection: sqlite3.Connection, key: str, name: str, plan: str, created_at: str) -> RunRecord:
@@ -150,7 +162,8 @@ class Journal:
         )
 
     @contextmanager
-    def _connection(self) -> Iterator[sqlite3.Connection]:
+    def connection(self) -> Iterator[sqlite3.Connection]:
+        """A transaction; what was written in it is on the disk when the block ends."""
         # A connection for each call: nothing is shared across threads, forks or a notebook's restarts.
         try:
             self.file.parent.mkdir(parents=True, exist_ok=True)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from wxtuning.folder import slug
+from wxtuning.found import FoundRun
 from wxtuning.problems import as_plan_error
 from wxtuning.records import DataReport
-from wxtuning.spec import ExperimentSpec
+from wxtuning.spec import DeploymentSpec, ExperimentSpec
 from wxtuning.tables import Table, shortened
 from wxtuning.tokens import TokenReport
 
@@ -79,7 +81,7 @@ class Plan:
     @cached_property
     def digest(self) -> str:
         """Identifies the run: the tuning job and everything that is done with its result."""
-        spec = self.spec.model_dump(mode="json", exclude=_NOT_IN_DIGEST)
+        spec = self.spec.model_dump(mode="json", exclude={**_NOT_IN_DIGEST, "deployment": self._unasked()})
         parts = [self.tuning_digest, spec, self.instruction, self.test and self.test.sha256]
         return _digest([*parts, self.store] if self.store else parts)
 
@@ -107,6 +109,18 @@ class Plan:
         with as_plan_error(cls):
             return _adapter().validate_json(text)
 
+    @staticmethod
+    def from_run(found: FoundRun) -> ExperimentSpec:
+        """What a backend tells of a run, whoever started it, as a spec that can be planned anew, here or elsewhere.
+
+        Args:
+            found: As `wxtuning.runs(backend)` and `backend.run(id)` give it.
+
+        Raises:
+            PlanError: if the backend does not tell how it was tuned.
+        """
+        return found.spec
+
     def table(self) -> Table:
         """The plan as a table of two columns."""
         return Table(
@@ -116,12 +130,16 @@ class Plan:
             notes=(*self.report.warnings, *self.warnings),
         )
 
+    def _unasked(self) -> set[str]:
+        """What was not asked of the deployment, among what older plans could not ask: they keep their digests."""
+        return {name for name in ("serving_name", "space") if getattr(self.spec.deployment, name, None) is None}
+
     def _rows(self) -> tuple[tuple[str, str], ...]:
         method = self.spec.method
         parameters = method.model_dump(exclude={"model", "method", "verbalizer"}, exclude_none=True)
         return (
             ("task", f"{self.spec.task}{_listed(self.spec.labels)}"),
-            ("base model", f"{method.model} ({self.model_fingerprint[:12]})"),
+            ("base model", f"{method.model} ({_weights(self.model_fingerprint)})"),
             ("method", f"{method.method} on {self.backend}"),
             ("parameters", ", ".join(f"{name}={value!r}" for name, value in parameters.items())),
             ("template", method.verbalizer),
@@ -131,7 +149,7 @@ class Plan:
             ("tokens", self._tokens()),
             ("work", f"{self.optimizer_steps} optimiser steps"),
             ("compared with", f"untuned; untuned with “{shortened(self.instruction, 70)}”" if self.test else "nothing"),
-            ("deployment", self.spec.deployment.name if self.spec.deployment else "none"),
+            ("deployment", _deployed(self.spec.deployment) if self.spec.deployment else "none"),
             *self._sample_rows(),
         )  # fmt: skip
 
@@ -182,9 +200,19 @@ def _read(source: str, fingerprint: str, report: DataReport) -> str:
     return f"{source}{pinned}: {report.read} rows read, {report.kept} kept"
 
 
+def _weights(fingerprint: str) -> str:
+    """The beginning of a digest; of a model that only a service knows, where that is."""
+    return fingerprint[:12] if re.fullmatch("[0-9a-f]{32,}", fingerprint) else fingerprint.partition("/")[0]
+
+
 def _shown(sample: Sample) -> str:
     cut = " (cut)" if sample.cut else ""
     return f"{shortened(sample.prompt, 120)} → {shortened(sample.answer, 60)}{cut}"
+
+
+def _deployed(asked: DeploymentSpec) -> str:
+    serving = f", served as {asked.serving_name}" if asked.serving_name else ""
+    return f"{asked.name}{serving}{f' in space {asked.space}' if asked.space else ''}"
 
 
 def _listed(labels: tuple[str, ...]) -> str:

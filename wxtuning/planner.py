@@ -16,7 +16,7 @@ from wxtuning.plan import Plan, Sample, Split
 from wxtuning.ports import Limits, Source, Store, Tuner
 from wxtuning.rows.verdict import Reject
 from wxtuning.spec import NO_CLEANING, ExperimentSpec, Method, PromptTuning, Task
-from wxtuning.tokens import Tokenizer, TokenReport, XRays, numbered, rendered
+from wxtuning.tokens import Tokenizer, TokenReport, XRays, longest_answer, numbered, rendered
 
 MOST_LABELS = 10
 """Above this many labels IBM's guide expects prompt tuning to do badly."""
@@ -92,6 +92,10 @@ def drafted(spec: ExperimentSpec, source: Source | None, tuner: Tuner, *, test: 
     problems: list[str] = []
     limits = _limits(spec.method, tuner, problems)
     _check_asked(spec, problems)
+    if limits:
+        _check_offered(spec, limits, tuner, problems)
+    if limits and spec.deployment and spec.deployment.space and not limits.has_spaces:
+        problems.append(f"space is {spec.deployment.space!r}; {tuner.name} has no deployment spaces, leave it out")
     read = lines.read(spec, source, test, problems)
     method = spec.method
     if read is not None and limits is not None:
@@ -164,8 +168,18 @@ def _check_ranges(
 ) -> None:
     for name, allowed in limits.parameters.items():
         value = None if name in known else getattr(method, name, None)
-        if value is not None and not allowed.low <= value <= allowed.high:
-            problems.append(f"{name} is {value:g}; {tuner.name} takes {allowed.low:g} to {allowed.high:g}")
+        if value is not None and not allowed.takes(value):
+            problems.append(f"{name} is {value:g}; {tuner.name} takes {allowed}")
+
+
+def _check_offered(spec: ExperimentSpec, limits: Limits, tuner: Tuner, problems: list[str]) -> None:
+    if limits.needs_deployment and spec.evaluation and not spec.deployment:
+        problems.append(f".evaluate() on {tuner.name} needs .deploy(name): only what is deployed answers there")
+    if spec.mapping.validation and not limits.takes_validation:
+        problems.append(
+            f"{tuner.name} takes no validation rows; leave .to_jsonl(validation={spec.mapping.validation:g}) out, "
+            ".evaluate(holdout=...) keeps rows of its own"
+        )
 
 
 def _check_asked(spec: ExperimentSpec, problems: list[str]) -> None:
@@ -220,8 +234,7 @@ def _resolved(spec: ExperimentSpec, labels: Sequence[str], limits: Limits, tuner
     filled = {**TOKENS, **open_parameters}
     if spec.task == "classification" and labels:
         words = [spec.mapping.label_map.get(label, label) for label in labels]
-        counts = tuner.tokenizer(method).count([("", word) for word in words])
-        filled["max_output_tokens"] = max(count for _, count in counts)
+        filled["max_output_tokens"] = longest_answer(words, tuner.tokenizer(method))
     given = method.model_dump(exclude_none=True)
     resolved = {**filled, **given}
     if isinstance(method, PromptTuning):

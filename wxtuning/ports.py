@@ -13,18 +13,30 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from wxtuning.rows.verdict import Reject
-from wxtuning.spec import DeploymentSpec, Method
+from wxtuning.spec import DeploymentSpec, Method, Task
 from wxtuning.status import DataRef, DeploymentRef, JobRef, JobStatus, Metric
 from wxtuning.tokens import Tokenizer
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Range:
-    """The values a parameter may take, ends included, and the one the backend recommends."""
+    """The values a parameter may take, ends included, and the one the backend recommends.
+
+    `choices`, if there are any, are the only ones.
+    """
 
     low: float
     high: float
     default: float
+    choices: tuple[float, ...] = ()
+
+    def takes(self, value: float) -> bool:
+        return value in self.choices if self.choices else self.low <= value <= self.high
+
+    def __str__(self) -> str:
+        if self.choices:
+            return " or ".join(f"{choice:g}" for choice in self.choices)
+        return f"{self.low:g} to {self.high:g}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,7 +45,9 @@ class Limits:
 
     `fingerprint` identifies the model's exact weights. `parameters` may hold `max_input_tokens` and
     `max_output_tokens`, the token limits of a row. `min_rows`, `max_rows` and `max_bytes` bound the rows to train on
-    and their JSON Lines file; `context_tokens` bounds prompt and answer together.
+    and their JSON Lines file; `context_tokens` bounds prompt and answer together. `needs_deployment` says that only
+    what is deployed can be asked, `has_spaces` that it can be deployed to a space, `takes_validation` that rows may be
+    given whose loss is watched. A job's state is asked for every `poll_seconds` at most.
     """
 
     fingerprint: str
@@ -43,13 +57,31 @@ class Limits:
     max_bytes: int | None = None
     context_tokens: int | None = None
     poll_seconds: float = 10.0
+    needs_deployment: bool = False
+    has_spaces: bool = False
+    takes_validation: bool = True
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ModelOffer:
+    """A base model that a backend tunes: by which methods, for which tasks (empty: any), and until when.
+
+    `state` is the backend's own word (`available`, `deprecated`, ...), `ends` the day from which it is tuned no more,
+    if that is known.
+    """
+
+    id: str
+    methods: tuple[str, ...]
+    tasks: tuple[str, ...] = ()
+    state: str = "available"
+    ends: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TuningRequest:
-    """One job: the method with every parameter resolved, and the data. `validation` is None without such rows.
+    """One job: the method with every parameter resolved, the data, and what for.
 
-    `store` keeps the data; None where they are files of this machine.
+    `validation` is None without such rows. `store` keeps the data; None where they are files of this machine.
     """
 
     name: str
@@ -59,6 +91,7 @@ class TuningRequest:
     store: Store | None = None
     description: str = ""
     tags: tuple[str, ...] = ()
+    task: Task = "generation"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

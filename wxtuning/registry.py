@@ -7,8 +7,9 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from importlib import import_module
 from importlib.metadata import entry_points
+from operator import attrgetter
 from pathlib import Path
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 
 from wxtuning.errors import PlanError
 from wxtuning.ports import Deployer, Evaluator, Source, Store, Tuner
@@ -20,7 +21,10 @@ GROUP = "wxtuning.adapters"
 
 WHOLE = Selection()
 
-_BACKENDS = {"local": "wxtuning.adapters.local:Local"}
+_BACKENDS = {
+    "local": "wxtuning.adapters.local:Local",
+    "watsonx": "wxtuning.adapters.watsonx:Watsonx.from_env",
+}
 
 
 class Backend(Tuner, Deployer, Protocol):
@@ -38,7 +42,23 @@ def backend(name: str) -> Backend:
     if name not in known:
         raise PlanError([f"there is no backend {name!r}; known: {', '.join(sorted(known))}"])
     module, _, attribute = known[name].partition(":")
-    return cast(Backend, getattr(import_module(module), attribute)())
+    return cast(Backend, attrgetter(attribute)(import_module(module))())
+
+
+class Later:
+    """A backend that is made when it is first asked for something: to list runs, nobody needs its credentials.
+
+    Args:
+        name: As `backend` takes it.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __getattr__(self, attribute: str) -> Any:
+        # Asked only for what is not there yet, so once.
+        self.__dict__["_made"] = made = self.__dict__.get("_made") or backend(self.name)
+        return getattr(made, attribute)
 
 
 def kept(value: object) -> object:

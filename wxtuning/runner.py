@@ -1,4 +1,4 @@
-"""The chain of a planned run, and the only two places that sleep: `drive` and `adrive`.
+"""The chain of a planned run, and what drives it alone: `drive` and `adrive`, which sleep.
 
 Every step is in the journal before it starts and when it is done; a chain started again repeats no finished step.
 """
@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from wxtuning import registry, steps
-from wxtuning.compare import Comparison
+from wxtuning.compare import Column, Comparison
 from wxtuning.errors import NotOffered, PlanError
 from wxtuning.events import Event, Pause, StepFinished, StepStarted
 from wxtuning.folder import locked, sha256_of, slug, write_atomically
@@ -24,7 +25,7 @@ from wxtuning.plan import Plan
 from wxtuning.planner import Prepared
 from wxtuning.ports import Decoding, Deployer, Evaluator, Store, Tuner, TuningRequest, Watch
 from wxtuning.records import Record
-from wxtuning.status import DataRef, DeploymentRef, JobRef
+from wxtuning.status import DataRef, DeploymentRef, JobRef, JobStatus
 from wxtuning.transfer import watched
 
 if TYPE_CHECKING:
@@ -259,6 +260,7 @@ def _request(run: Run) -> TuningRequest:
         store=store,
         description=spec.description,
         tags=(*spec.tags, run.key),
+        task=spec.task,
     )
 
 
@@ -270,15 +272,24 @@ def _data(run: Run, name: str) -> DataRef:
 
 def _wait(run: Run, job: JobRef) -> Chain[None]:
     def act() -> Chain[object]:
-        if run.tuner.status(job).interrupted:
-            # The same key is the same job: it goes on from its checkpoint.
-            steps.submit(run.tuner, _request(run), run.plan.job_key)
-        policy = run.plan.spec.wait
-        status = yield from steps.wait(run.tuner, job, policy, poll_seconds=run.plan.poll_seconds, clock=run.clock)
+        status = yield from steps.wait(
+            run.tuner, job, run.plan.spec.wait, poll_seconds=run.plan.poll_seconds, clock=run.clock,
+            known=_alive(run, job),
+        )  # fmt: skip
         write_atomically(run.folder / "loss.json", json.dumps([asdict(m) for m in run.tuner.metrics(job)]).encode())
         return status.word
 
     yield from _once(run, "tune", act)
+
+
+def _alive(run: Run, job: JobRef) -> JobStatus | None:
+    """The job's status, if it is known and not about to change: a job that died goes on from its checkpoint."""
+    status = steps.look(run.tuner, job)
+    if isinstance(status, JobStatus) and status.interrupted:
+        # The same key is the same job.
+        steps.submit(run.tuner, _request(run), run.plan.job_key)
+        return None
+    return status if isinstance(status, JobStatus) else None
 
 
 def _evaluate(run: Run, job: JobRef) -> Chain[None]:
@@ -292,11 +303,14 @@ def _evaluate(run: Run, job: JobRef) -> Chain[None]:
         evaluation = run.plan.spec.evaluation
         assert evaluation is not None
         found = yield from _compared(
+            run,
             steps.evaluate(
-                run.deployer, run.evaluator, run.test_rows(), ways, decoding=_decoding(run), evaluation=evaluation
-            )
-        )
+                run.deployer, run.evaluator, run.test_rows(), ways, decoding=_decoding(run), evaluation=evaluation,
+                known=_answered(run, ways),
+            ),
+        )  # fmt: skip
         write_atomically(run.folder / "comparison.json", _comparisons().dump_json(found, indent=1))
+        shutil.rmtree(run.folder / COLUMNS, ignore_errors=True)
         return found.scores()
 
     yield from _once(run, "evaluate", act)
@@ -307,14 +321,25 @@ def _literal(instruction: str) -> str:
     return instruction.replace("{{input}}", "{ {input} }")
 
 
-def _compared(events: object) -> Chain[Comparison]:
+def _compared(run: Run, events: Iterator[Event | Column | Comparison]) -> Chain[Comparison]:
     found: Comparison | None = None
-    for event in cast("Generator[Event | Comparison, None, None]", events):
+    for event in events:
         if isinstance(event, Comparison):
             found = event
+        elif isinstance(event, Column):
+            write_atomically(run.folder / COLUMNS / f"{event.name}.json", _columns().dump_json(event))
         else:
             yield event
     return cast(Comparison, found)
+
+
+COLUMNS = "columns"
+"""Where the answers of each way lie until all ways have answered, so that none is asked twice."""
+
+
+def _answered(run: Run, ways: Iterable[str]) -> dict[str, Column]:
+    files = {name: run.folder / COLUMNS / f"{name}.json" for name in ways}
+    return {name: _columns().validate_json(file.read_bytes()) for name, file in files.items() if file.is_file()}
 
 
 def _tuned(run: Run, job: JobRef) -> DeploymentRef:
@@ -343,6 +368,12 @@ def _deploy(run: Run, job: JobRef) -> Chain[None]:
         yield  # a step without events
 
     yield from _once(run, "deploy", act)
+
+
+def _columns() -> TypeAdapter[Column]:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(Column)
 
 
 def _comparisons() -> TypeAdapter[Comparison]:

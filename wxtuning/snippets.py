@@ -1,11 +1,15 @@
-"""Code that asks a deployment through a running `wxtuning serve`, ready to be pasted. Runs nothing, holds no key."""
+"""Code that asks a deployment, here or on a service, ready to be pasted. Runs nothing, holds no key."""
 
 from __future__ import annotations
 
 import json
 import shlex
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+VERSION = "2024-03-14"
+"""Of the service's interface that the code asks in."""
 
 _PYTHON = """\
 import json
@@ -52,29 +56,48 @@ printf 'Authorization: Bearer %s' "$(field api_key)" |
     --data {body} "$(field url)/v1/completions"
 """
 
+_SERVICE_SDK = """\
+import os
+
+from ibm_watsonx_ai import APIClient, Credentials
+from ibm_watsonx_ai.foundation_models import ModelInference
+
+credentials = Credentials({credentials})
+client = APIClient(credentials, {place})
+model = ModelInference(deployment_id={id!r}, api_client=client)
+print(model.generate_text({text!r}, params={{"max_new_tokens": {new}}}))
+"""
+
+_SERVICE_CURL = """\
+printf 'Authorization: Bearer %s' "$WATSONX_TOKEN" |
+  curl --silent --show-error --fail-with-body {ca}\\
+    --header @- --header 'Content-Type: application/json' \\
+    --data {body} {address}
+"""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Snippets:
-    """Code that asks a deployment; printed, it is all three with how to start the server.
+    """Code that asks a deployment; printed, it is all of it, with how to start the server where that is needed.
 
     Args:
-        start: The command that starts the server.
         curl: For a shell.
         sdk: Python with the official ibm-watsonx-ai.
-        openai: Python with any OpenAI client.
+        start: The command that starts the server; empty where a service runs by itself.
+        openai: Python with any OpenAI client; empty where none can ask.
     """
 
-    start: str
     curl: str
     sdk: str
-    openai: str
+    start: str = ""
+    openai: str = ""
 
     def __str__(self) -> str:
         parts = (
             ("In another terminal", self.start), ("curl", self.curl),
             ("Python, ibm-watsonx-ai", self.sdk), ("Python, openai", self.openai),
         )  # fmt: skip
-        return "\n\n".join(f"# {title}\n{code.strip()}" for title, code in parts)
+        return "\n\n".join(f"# {title}\n{code.strip()}" for title, code in parts if code)
 
 
 def snippets_for(home: Path, *, id: str, serving_name: str, text: str, max_new_tokens: int) -> Snippets:
@@ -95,3 +118,29 @@ def snippets_for(home: Path, *, id: str, serving_name: str, text: str, max_new_t
         sdk=python.replace("import ssl\n", "") + _SDK.format(id=id, text=text, new=max_new_tokens),
         openai=python.replace("import os\n", "") + _OPENAI.format(model=model, text=text, new=max_new_tokens),
     )
+
+
+def snippets_of_service(
+    credentials: Mapping[str, str], place: Mapping[str, str], *, id: str, text: str, max_new_tokens: int
+) -> Snippets:
+    """Code for a deployment of a watsonx service, which takes keys from WATSONX_APIKEY (curl: a token, WATSONX_TOKEN).
+
+    Args:
+        credentials: What the SDK's `Credentials` are told, `url` and `verify` among it, and no secret.
+        place: `project_id` or `space_id`.
+        id: Of the deployment.
+        text: The input that the code sends.
+        max_new_tokens: The longest answer it asks for.
+    """
+    told = [f"{name}={value!r}" for name, value in credentials.items()]
+    told.append('api_key=os.environ["WATSONX_APIKEY"]')
+    body = json.dumps({"input": text, "parameters": {"max_new_tokens": max_new_tokens}})
+    address = f"{credentials['url']}/ml/v1/deployments/{id}/text/generation?version={VERSION}"
+    ca = f"--cacert {shlex.quote(credentials['verify'])} " if "verify" in credentials else ""
+    return Snippets(
+        curl=_SERVICE_CURL.format(ca=ca, body=shlex.quote(body), address=shlex.quote(address)),
+        sdk=_SERVICE_SDK.format(
+            credentials=", ".join(told), place=", ".join(f"{name}={value!r}" for name, value in place.items()),
+            id=id, text=text, new=max_new_tokens,
+        ),
+    )  # fmt: skip

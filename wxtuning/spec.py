@@ -298,11 +298,20 @@ class Evaluation(Spec):
 
 
 class DeploymentSpec(Spec):
-    """Under which name the tuned model answers."""
+    """Under which name the tuned model answers.
+
+    Args:
+        name, description, tags: For people.
+        serving_name: What callers may use in an address instead of an id: 1 to 36 letters, digits and underscores, not
+            in use by another deployment. None leaves it to the backend, which may give none.
+        space: The deployment space, by name or id, of a backend that has them; None deploys where the job ran.
+    """
 
     name: Annotated[str, Field(min_length=1)]
     description: str = ""
     tags: tuple[str, ...] = ()
+    serving_name: Annotated[str, Field(pattern="^[A-Za-z0-9_]{1,36}$")] | None = None
+    space: Name | None = None
 
 
 class WaitPolicy(Spec):

@@ -5,15 +5,26 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
+from types import MappingProxyType
 
 from wxtuning import compare
 from wxtuning.compare import Column, Comparison
-from wxtuning.errors import DataError, JobCanceled, JobFailed, LeakageError, NotOffered, Unavailable, WaitTimeout
+from wxtuning.errors import (
+    AdapterError,
+    DataError,
+    JobCanceled,
+    JobFailed,
+    LeakageError,
+    NotOffered,
+    Unavailable,
+    WaitTimeout,
+)
 from wxtuning.events import Event, Pause, Progress
 from wxtuning.folder import write_atomically
 from wxtuning.metrics import confusion, perplexity
 from wxtuning.ports import Decoding, Deployer, Evaluator, Source, Store, Tuner, TuningRequest, Watch, unwatched
 from wxtuning.records import Item, Record, convert, convert_file, convert_into, jsonl, leaked
+from wxtuning.retry import jitter
 from wxtuning.rows.files import open_rows
 from wxtuning.spec import DeploymentSpec, Evaluation, WaitPolicy
 from wxtuning.status import DataRef, DeploymentRef, JobRef, JobState, JobStatus
@@ -26,6 +37,7 @@ __all__ = [
     "evaluate",
     "fence",
     "load",
+    "look",
     "open_rows",
     "reference",
     "submit",
@@ -37,6 +49,10 @@ __all__ = [
 LOG_LINES = 12
 
 PIECE_BYTES = 2**20
+
+FIRST_PAUSE_SECONDS, GROWTH = 1.0, 1.5
+LONGEST_OUTAGE_PAUSE_SECONDS = 60.0
+"""Also as much as a backend may ask for."""
 
 
 def load(source: Source, limit: int | None = None) -> tuple[Item, ...]:
@@ -130,7 +146,14 @@ def submit(tuner: Tuner, request: TuningRequest, key: str) -> JobRef:
 
 
 def wait(
-    tuner: Tuner, job: JobRef, policy: WaitPolicy, *, poll_seconds: float, clock: Callable[[], float]
+    tuner: Tuner,
+    job: JobRef,
+    policy: WaitPolicy,
+    *,
+    poll_seconds: float,
+    clock: Callable[[], float],
+    known: JobStatus | None = None,
+    rng: Callable[[], float] = jitter,
 ) -> Generator[Event, None, JobStatus]:
     """Watch a job to its end; returns its last status.
 
@@ -138,36 +161,56 @@ def wait(
         tuner: Where the job is.
         job: Which one.
         policy: How often to look and how long to wait.
-        poll_seconds: The pause between two looks if the policy names none.
+        poll_seconds: The longest pause between two looks if the policy names none; the first ones are shorter.
         clock: Monotonic seconds.
+        known: Its status, if it has just been asked for.
+        rng: Chance, 0 to 1; it takes up to half of a pause in an outage, so that not all who wait ask at once.
 
     Raises:
-        JobFailed, JobCanceled: when the job ended so.
+        JobFailed, JobCanceled, JobLost: when the job ended so.
         WaitTimeout: when the time is over; the job goes on.
     """
-    every = policy.every_seconds or poll_seconds
+    rhythm = _Rhythm(policy.every_seconds, poll_seconds, rng)
     deadline = clock() + policy.timeout_seconds
-    pause = every
+    answer = known or look(tuner, job)
     while True:
-        status = _look(tuner, job)
-        if status and status.state.final:
-            return _ended(tuner, job, status)
+        if isinstance(answer, JobStatus) and answer.state.final:
+            return _ended(tuner, job, answer)
         if clock() >= deadline:
             raise WaitTimeout(
                 f"job {job} still runs after {policy.timeout_seconds:g} s", job=str(job), hint=_attach(job)
             )
-        if status:
-            yield Progress(step="tune", done=status.step, total=status.steps, text=_loss(status))
-        # A backend that does not answer is asked less and less often, up to once a minute.
-        pause = every if status else min(2 * pause, 60.0)
-        yield Pause(min(pause, max(0.0, deadline - clock())))
+        if isinstance(answer, JobStatus):
+            yield Progress(step="tune", done=answer.step, total=answer.steps, text=_loss(answer))
+        yield Pause(min(rhythm.pause(answer), max(0.0, deadline - clock())))
+        answer = look(tuner, job)
 
 
-def _look(tuner: Tuner, job: JobRef) -> JobStatus | None:
+def look(tuner: Tuner, job: JobRef) -> JobStatus | Unavailable:
+    """How far a job is, or that its backend does not answer now."""
     try:
         return tuner.status(job)
-    except Unavailable:
-        return None
+    except Unavailable as outage:
+        return outage
+
+
+class _Rhythm:
+    """How long to wait before the next look: short at first, and longer and longer while nobody answers."""
+
+    def __init__(self, every: float | None, longest: float, rng: Callable[[], float]) -> None:
+        self._rng = rng
+        self._longest = every or longest
+        self._next = every or min(FIRST_PAUSE_SECONDS, longest)
+        self._outage = 0.0
+
+    def pause(self, answer: JobStatus | Unavailable) -> float:
+        if isinstance(answer, Unavailable):
+            self._outage = min(2 * max(self._outage, self._next), LONGEST_OUTAGE_PAUSE_SECONDS)
+            own = self._outage * (0.5 + 0.5 * self._rng())
+            return max(own, min(answer.pause, LONGEST_OUTAGE_PAUSE_SECONDS))
+        self._outage, pause = 0.0, self._next
+        self._next = min(GROWTH * pause, self._longest)
+        return pause
 
 
 def _ended(tuner: Tuner, job: JobRef, status: JobStatus) -> JobStatus:
@@ -197,8 +240,11 @@ def evaluate(
     *,
     decoding: Decoding,
     evaluation: Evaluation,
-) -> Iterator[Event | Comparison]:
-    """Ask every way for every row and compare; yields progress and, last, the comparison.
+    known: Mapping[str, Column] = MappingProxyType({}),
+) -> Iterator[Event | Column | Comparison]:
+    """Ask every way for every row and compare; yields progress, each column as it is there and, last, the comparison.
+
+    Where one way fails, the others are asked all the same, and its error is raised in the end.
 
     Args:
         deployer: Who answers.
@@ -207,11 +253,20 @@ def evaluate(
         ways: Column names and whom to ask, the tuned model last. All are asked with the same decoding.
         decoding: How answers are drawn.
         evaluation: Seed and size of the resampling.
+        known: Columns by name that an earlier call yielded; these ways are not asked again.
     """
-    columns = []
+    columns: list[Column] = []
+    failures: list[AdapterError] = []
     for number, (name, ref) in enumerate(ways.items()):
         yield Progress(step="evaluate", done=number, total=len(ways), text=name)
-        columns.append(_column(name, ref, deployer, evaluator, rows, decoding))
+        try:
+            columns.append(known.get(name) or _column(name, ref, deployer, evaluator, rows, decoding))
+        except AdapterError as failure:
+            failures.append(failure)
+        else:
+            yield columns[-1]
+    if failures:
+        raise failures[0]
     found = compare.differences(columns, evaluator.headline, samples=evaluation.bootstrap_samples, seed=evaluation.seed)
     yield Comparison(
         headline=evaluator.headline,

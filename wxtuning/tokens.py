@@ -19,6 +19,12 @@ from wxtuning.tables import Cell, Table, inert, shortened
 ALL_COUNTED = 10_000
 """Up to so many rows every row is counted; of more, those that can reach a limit and a sample of this size."""
 
+DEAR_ROWS = 50
+"""So many rows are counted where each costs requests."""
+
+USUAL_BYTES = 4.0
+"""Bytes of a token where nothing was counted: about what English has in the vocabularies of today's models."""
+
 AT_ONCE = 10_000
 """Rows that are counted in one call, so that memory stays flat."""
 
@@ -46,10 +52,16 @@ class TokenBound:
 
 
 class Tokenizer(Protocol):
-    """A model's tokens as one backend uses them for one method. `bound` is None where bytes do not bound tokens."""
+    """A model's tokens as one backend uses them for one method. `bound` is None where bytes do not bound tokens.
+
+    `dear` says that every text counted is a request: only rows that may not fit are counted then, and few of them.
+    """
 
     @property
     def bound(self) -> TokenBound | None: ...
+
+    @property
+    def dear(self) -> bool: ...
 
     def count(self, pairs: Pairs) -> tuple[Counts, ...]:
         """For each (input, output) the tokens of the rendered input and of the output with its end, uncut.
@@ -208,6 +220,9 @@ class TokenReport:
     cut, `lost` and `beyond` (rows that are longer than the model even when cut) are exact in any case; lengths and
     `tokens_per_epoch`, which are those after cutting, are estimates from a sample unless `exact`, and
     `tokens_at_most` is then a sure bound. Tuned vectors are not counted.
+
+    Where counting costs requests, `bytes_per_token` says how long a token was in the rows that were counted: what is
+    said of all others, cuts included, is an estimate by it.
     """
 
     rows: int
@@ -217,6 +232,7 @@ class TokenReport:
     tokens_per_epoch: int
     tokens_at_most: int
     beyond: tuple[int, ...] = ()
+    bytes_per_token: float | None = None
 
     @property
     def exact(self) -> bool:
@@ -230,6 +246,12 @@ class TokenReport:
     def _notes(self) -> tuple[str, ...]:
         if self.exact:
             return (f"{self.tokens_per_epoch:,} tokens an epoch; all {self.rows:,} rows are counted",)
+        if self.bytes_per_token is not None:
+            return (
+                f"about {self.tokens_per_epoch:,} tokens an epoch, at most {self.tokens_at_most:,}",
+                f"{self.counted:,} of {self.rows:,} rows are counted, as each costs requests: the others are estimated "
+                f"at {self.bytes_per_token:.1f} bytes a token; .tokens(exact=True) counts all",
+            )
         return (
             f"about {self.tokens_per_epoch:,} tokens an epoch, at most {self.tokens_at_most:,}",
             f"{self.counted:,} of {self.rows:,} rows are counted: all that can reach a limit, and a sample of the "
@@ -279,21 +301,72 @@ def measured(records: Sequence[Record], room: Room, tokenizer: Tokenizer, *, exa
         tokenizer: Counts.
         exact: Count every row, however many there are.
     """
+    if tokenizer.dear and not exact:
+        return _estimated(records, room, tokenizer)
     bounds = None if exact or len(records) <= ALL_COUNTED else _bounds(records, room.template, tokenizer.bound)
     chosen = _chosen(len(records), bounds, room)
     counts = dict(zip(chosen.all, _counted([records[place] for place in chosen.all], tokenizer), strict=True))
     weights = [chosen.weight if place in chosen.sampled else 1.0 for place in chosen.all]
     left = sum(sum(bounds[place] or ()) for place in chosen.left) if bounds else 0
-    beyond = [place for place in chosen.all if room.both is not None and room.kept(counts[place]) > room.both]
+    at_most = sum(room.kept(found) for found in counts.values()) + left
+    return _report(records, counts, weights, room, counted=len(counts), at_most=at_most)
+
+
+def longest_answer(answers: Sequence[str], tokenizer: Tokenizer) -> int:
+    """The tokens of the longest of these outputs with its end; where counting costs requests, at most so many."""
+    bound = tokenizer.bound
+    most = [bound.most(answer) if tokenizer.dear and bound else None for answer in answers]
+    open_answers = [answer for answer, tokens in zip(answers, most, strict=True) if tokens is None]
+    counts = tokenizer.count([("", answer) for answer in open_answers]) if open_answers else ()
+    return max([*(count for _, count in counts), *(tokens for tokens in most if tokens is not None)])
+
+
+def _report(
+    records: Sequence[Record], counts: dict[int, Counts], weights: Sequence[float], room: Room, *,
+    counted: int, at_most: int, bytes_per_token: float | None = None,
+) -> TokenReport:  # fmt: skip
+    beyond = [place for place, found in counts.items() if room.both is not None and room.kept(found) > room.both]
+    kept = sum(room.kept(found) * weight for found, weight in zip(counts.values(), weights, strict=True))
     return TokenReport(
         rows=len(records),
-        counted=len(chosen.all),
+        counted=counted,
         inputs=_lengths(records, counts, weights, 0, room.inputs),
         outputs=_lengths(records, counts, weights, 1, room.outputs),
-        tokens_per_epoch=round(sum(room.kept(counts[p]) * w for p, w in zip(chosen.all, weights, strict=True))),
-        tokens_at_most=sum(room.kept(found) for found in counts.values()) + left,
+        tokens_per_epoch=round(kept),
+        tokens_at_most=at_most,
         beyond=tuple(records[place].number for place in beyond),
+        bytes_per_token=bytes_per_token,
     )
+
+
+def _estimated(records: Sequence[Record], room: Room, tokenizer: Tokenizer) -> TokenReport:
+    """As `measured`, by as few requests as tell whether anything is cut."""
+    most = _bounds(records, room.template, tokenizer.bound) or [None] * len(records)
+    doubtful = [place for place, bound in enumerate(most) if bound is None or room.can_exceed(bound)]
+    asked = sorted(random.Random(0).sample(doubtful, min(DEAR_ROWS, len(doubtful))))
+    known = dict(zip(asked, _counted([records[place] for place in asked], tokenizer), strict=True))
+    rate = _bytes_per_token([(_texts(records[place], room.template), counts) for place, counts in known.items()])
+    counts = {
+        place: known.get(place) or _likely(_texts(record, room.template), rate) for place, record in enumerate(records)
+    }
+    at_most = sum(room.kept(known.get(place) or bound or counts[place]) for place, bound in enumerate(most))
+    return _report(
+        records, counts, [1.0] * len(records), room, counted=len(known), at_most=at_most, bytes_per_token=rate
+    )
+
+
+def _texts(record: Record, template: str) -> tuple[bytes, bytes]:
+    return rendered(template, record.input).encode(), record.output.encode()
+
+
+def _bytes_per_token(counted: Sequence[tuple[tuple[bytes, bytes], Counts]]) -> float:
+    tokens = sum(sum(counts) for _, counts in counted)
+    return sum(len(text) for texts, _ in counted for text in texts) / tokens if tokens else USUAL_BYTES
+
+
+def _likely(texts: tuple[bytes, bytes], rate: float) -> Counts:
+    prompt, answer = (round(len(text) / rate) for text in texts)
+    return max(prompt, 1), answer + 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from wxtuning.engine.errors import EngineError
 from wxtuning.engine.template import render
 from wxtuning.errors import AdapterError, DataError, MissingDependency, NotOffered
 from wxtuning.folder import home_folder, sha256_of, slug, write_atomically
-from wxtuning.ports import Answer, Decoding, Limits, Range, Store, TuningRequest
+from wxtuning.ports import Answer, Decoding, Limits, ModelOffer, Range, Store, TuningRequest
 from wxtuning.progress import import_tqdm
 from wxtuning.snippets import Snippets, snippets_for
 from wxtuning.spec import DeploymentSpec, Method
@@ -95,6 +95,10 @@ class Local:
             poll_seconds=POLL_SECONDS,
         )
 
+    def models(self) -> tuple[ModelOffer, ...]:
+        """The model that ships inside the package; any other is named by its folder or Hub id."""
+        return (ModelOffer(id=tiny.MODEL_ID, methods=tuple(_BY_METHOD)),)
+
     def tokenizer(self, method: Method) -> LocalTokenizer:
         """The tokenizer the engine trains with; needs no torch where transformers adds nothing to it."""
         with _translated():
@@ -147,9 +151,15 @@ class Local:
         engine.cancel(self._known(job))
 
     def deploy(self, job: JobRef, deployment: DeploymentSpec, key: str) -> DeploymentRef:
-        """Copy the adapter into a folder of its own, which answers from now on, whatever happens to the job."""
+        """Copy the adapter into a folder of its own, which answers from now on, whatever happens to the job.
+
+        Raises:
+            NotOffered: for a deployment space.
+            AdapterError: if the serving name is another deployment's.
+        """
         folder = self._deployment_folder(key)
         if not (folder / "deployment.json").is_file():
+            self._check_asked(deployment)
             adapter = self._adapter_of(job)
             shutil.copytree(adapter, folder / "adapter", dirs_exist_ok=True)
             described = {
@@ -277,6 +287,21 @@ class Local:
         names = [name, *(f"{name} ({number})" for number in range(2, len(taken) + 3))]
         return next(free for free in names if free not in taken)
 
+    def _check_asked(self, deployment: DeploymentSpec) -> None:
+        if deployment.space:
+            raise NotOffered(
+                f"this machine has no deployment space {deployment.space!r}",
+                backend=self.name,
+                hint="Leave space= out.",
+            )
+        name = deployment.serving_name
+        if name and (holder := next((one for one in self.deployments() if one.serving_name == name), None)):
+            raise AdapterError(
+                f"the serving name {name!r} is taken by the deployment {holder.name!r}",
+                backend=self.name,
+                hint="Choose another one, or delete that deployment.",
+            )
+
     def _root(self) -> Path:
         return home_folder(self._home)
 
@@ -315,7 +340,7 @@ class LocalDeployment:
 
 def _local_deployment(folder: Path, taken: set[str]) -> LocalDeployment:
     described = _described(folder)
-    serving_name = slug(described["name"])[:36].replace("-", "_")
+    serving_name = described.get("serving_name") or slug(described["name"])[:36].replace("-", "_")
     is_free = serving_name not in taken
     taken.add(serving_name)
     config = json.loads((folder / "adapter" / "adapter_config.json").read_text(encoding="utf-8"))
@@ -337,6 +362,8 @@ def _local_deployment(folder: Path, taken: set[str]) -> LocalDeployment:
 
 class LocalTokenizer:
     """The engine's own tokens for one method: counted, bounded and shown by the code that trains."""
+
+    dear = False
 
     def __init__(self, tokens: Tokens, method: Method) -> None:
         self._tokens = tokens

@@ -27,6 +27,7 @@ class FakeTokenizer:
     method: Method
     counted: list[int] = field(default_factory=list)
     bound: TokenBound | None = field(default_factory=lambda: TokenBound(extra=1))
+    dear: bool = False
 
     def count(self, pairs: Pairs) -> tuple[tuple[int, int], ...]:
         self.counted.append(len(pairs))

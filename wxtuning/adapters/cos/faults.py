@@ -10,6 +10,7 @@ from typing import Any
 
 from wxtuning.adapters.cos.redaction import bared
 from wxtuning.errors import AdapterError, NotAuthorized, NotOffered, Unavailable, UploadIntegrityError, WxTuningError
+from wxtuning.retry import retry_after
 
 BACKEND = "cos"
 
@@ -318,15 +319,6 @@ def _moment(text: str | None) -> datetime | None:
             continue
         return found if found.tzinfo else found.replace(tzinfo=UTC)
     return None
-
-
-def retry_after(headers: Mapping[str, str]) -> float:
-    """The seconds that an answer asks to wait; 0.0 if it does not say."""
-    asked = headers.get("retry-after", "")
-    if asked.strip().isdigit():
-        return float(asked)
-    moment = _moment(asked)
-    return max(0.0, (moment - datetime.now(UTC)).total_seconds()) if moment else 0.0
 
 
 def _words(error: Any) -> str:

@@ -22,7 +22,6 @@ from wxtuning.adapters.cos.faults import (
     TokensOut,
     is_about_certificates,
     of_vendors,
-    retry_after,
     untrusted,
 )
 from wxtuning.adapters.cos.limits import Limits
@@ -30,6 +29,7 @@ from wxtuning.adapters.cos.redaction import bared
 from wxtuning.adapters.cos.secret import NotText, can_travel, veiled
 from wxtuning.adapters.cos.wire import session
 from wxtuning.errors import AdapterError, NotAuthorized
+from wxtuning.retry import retry_after
 
 CLOUD = "https://iam.cloud.ibm.com/identity/token"
 

@@ -21,7 +21,7 @@ from wxtuning.adapters.cos.faults import BACKEND, Missing
 from wxtuning.adapters.cos.fetching import pieces
 from wxtuning.adapters.cos.iam import CLOUD, TokenService
 from wxtuning.adapters.cos.incoming import Incoming
-from wxtuning.adapters.cos.keys import Authority, Credentials, credentials_in, given_by, nobody
+from wxtuning.adapters.cos.keys import ApiKey, Authority, Credentials, credentials_in, given_by, nobody
 from wxtuning.adapters.cos.owners import Owners
 from wxtuning.adapters.cos.parts import MIB
 from wxtuning.adapters.cos.problems import problems_of
@@ -191,6 +191,30 @@ class COS:
     def describe(self) -> str:
         """The address, such as `cos://bucket@host/prefix`; `from_uri` makes the store again from it."""
         return str(self._address)
+
+    def connection_properties(self) -> Mapping[str, str | SecretStr]:
+        """What a service that reads from this bucket by itself is told, in the words of watsonx's connections.
+
+        Returns:
+            `url`, `bucket`, and `access_key` with `secret_key`, or `api_key` with `iam_url` and, if it is known,
+            `resource_instance_id`.
+
+        Raises:
+            NotOffered: if the keys are short-lived ones; a connection needs keys that last.
+            NotAuthorized: if there are no keys.
+        """
+        place = {"url": self.endpoint, "bucket": self.bucket}
+        keys = self._credentials()
+        if isinstance(keys, ApiKey):
+            instance = {"resource_instance_id": keys.instance_id} if keys.instance_id else {}
+            return {**place, "api_key": keys.api_key, "iam_url": self.auth_endpoint, **instance}
+        if keys.session_token:
+            raise NotOffered(
+                f"the keys of {self.describe()} end with their session, and a connection needs keys that last",
+                backend=self.name,
+                hint="Take HMAC keys or an API key of a service ID, or name a connection that is there already.",
+            )
+        return {**place, "access_key": keys.access_key, "secret_key": keys.secret_key}
 
     def check(self) -> None:
         """Make sure that files could be put here and released; changes nothing.

@@ -1,0 +1,152 @@
+"""Many runs in one thread: they wait at the same time, end in order, and one that fails stops no other."""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+import threading
+from dataclasses import dataclass
+
+import pytest
+
+import wxtuning as wx
+from wxtuning import schedule, steps
+from wxtuning.errors import JobFailed
+from wxtuning.events import Pause, Progress
+from wxtuning.status import JobRef, JobState, JobStatus
+from wxtuning.testing import FakeBackend, FakeClock
+
+FAILED = JobStatus(state=JobState.FAILED, word="failed", message="the loss is NaN")
+
+
+def waiting(number, *, times=3, seconds=1.0):
+    """A chain that pauses some times and returns its number."""
+    for _ in range(times):
+        yield Progress(step="tune", done=0, total=0)
+        yield Pause(seconds)
+    return number
+
+
+def failing():
+    yield Pause(1.0)
+    raise JobFailed("it failed", job="fake:job")
+
+
+def ended(chains):
+    clock = FakeClock()
+    return clock, schedule.drive_all(chains, sleep=clock.sleep, clock=clock)
+
+
+def test_chains_wait_at_the_same_time():
+    clock, results = ended([waiting(number) for number in range(10)])
+    assert (results, clock.now) == (list(range(10)), 3.0)
+
+
+def test_results_keep_their_order_whoever_ends_first():
+    _, results = ended([waiting(0, times=9), waiting(1, times=1), waiting(2, times=0)])
+    assert results == [0, 1, 2]
+
+
+def test_an_error_ends_its_own_chain_only():
+    _, results = ended([waiting(0), failing(), waiting(2)])
+    assert (results[0], results[2]) == (0, 2)
+    assert isinstance(results[1], JobFailed)
+
+
+def test_nothing_to_run_is_no_result():
+    assert ended([])[1] == []
+
+
+def test_an_interruption_leaves_every_chain():
+    left = []
+
+    def chain(number):
+        try:
+            yield Pause(1.0)
+        finally:
+            left.append(number)
+
+    def interrupted(seconds):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        schedule.drive_all([chain(0), chain(1)], sleep=interrupted, clock=FakeClock())
+    assert left == [0, 1]
+
+
+def test_async_chains_wait_at_the_same_time_and_leave_the_loop_free():
+    async def both():
+        turns = 0
+
+        async def count():
+            nonlocal turns
+            while True:
+                turns += 1
+                await asyncio.sleep(0)
+
+        counting = asyncio.create_task(count())
+        results = await schedule.adrive_all([waiting(number, seconds=0.001) for number in range(5)])
+        counting.cancel()
+        return results, turns
+
+    results, turns = asyncio.run(both())
+    assert results == list(range(5)) and turns > 10
+
+
+@dataclass
+class Counting(FakeBackend):
+    """Remembers in how many threads it was asked."""
+
+    def status(self, job):
+        self.calls[f"threads {threading.active_count()}"] += 1
+        return super().status(job)
+
+
+@pytest.fixture
+def experiment(rows):
+    return wx.TuningExperiment("gathered").load(rows).to_jsonl(input="text", output="colour").on(FakeBackend())
+
+
+@pytest.mark.parametrize("gathered", [wx.gather, lambda *work: asyncio.run(wx.agather(*work))])
+def test_experiments_and_jobs_are_gathered_in_order(experiment, gathered):
+    job = experiment.tune(num_epochs=3).wait(every=0.01).submit()
+    runs = gathered(experiment.wait(every=0.01), job)
+    assert [run.plan.spec.method.num_epochs for run in runs] == [2, 3]
+    assert [run.state for run in runs] == ["completed"] * 2
+
+
+@pytest.mark.parametrize("gathered", [wx.gather, lambda *work, **how: asyncio.run(wx.agather(*work, **how))])
+def test_an_error_is_returned_in_its_place_where_that_is_asked_for(experiment, gathered):
+    broken = experiment.tune(num_epochs=4).on(FakeBackend(statuses=[FAILED]))
+    first, second = gathered(broken, experiment.wait(every=0.01), return_exceptions=True)
+    assert isinstance(first, JobFailed)
+    assert second.state == "completed"
+
+
+def test_the_first_error_is_raised_when_all_have_ended(experiment):
+    broken = [experiment.tune(num_epochs=n).on(FakeBackend(statuses=[FAILED])) for n in (4, 5)]
+    good = experiment.wait(every=0.01)
+    with pytest.raises(JobFailed) as caught:
+        wx.gather(*broken, good)
+    assert caught.value.__notes__ == ["2 of 3 runs failed; this is the first of the errors"]
+    assert good.submit().so_far.state == "completed"
+
+
+def test_a_thousand_jobs_are_watched_in_no_thread_but_the_callers():
+    clock, backend, threads = FakeClock(), Counting(), threading.active_count()
+    policy = wx.WaitPolicy()
+    chains = [
+        steps.wait(backend, JobRef("fake", str(number)), policy, poll_seconds=10.0, clock=clock)
+        for number in range(1000)
+    ]
+    results = schedule.drive_all(chains, sleep=clock.sleep, clock=clock)
+    assert {status.state for status in results} == {JobState.COMPLETED}
+    assert backend.calls[f"threads {threads}"] == backend.calls["status"]
+
+
+def test_each_run_may_have_a_file_open(experiment, monkeypatch):
+    asked = []
+    monkeypatch.setattr(resource, "getrlimit", lambda kind: (256, 4096))
+    monkeypatch.setattr(resource, "setrlimit", lambda kind, limits: asked.append(limits))
+    wx.gather(experiment.wait(every=0.01))
+    assert asked == [(257, 4096)]

@@ -1,0 +1,95 @@
+"""Which models a backend tunes, and the jobs of others."""
+
+from __future__ import annotations
+
+import pytest
+
+import wxtuning as wx
+from wxtuning.found import FoundRun
+from wxtuning.others import FoundJob
+from wxtuning.ports import ModelOffer
+from wxtuning.spec import LoRA, PromptTuning
+from wxtuning.status import JobRef, JobState, JobStatus
+from wxtuning.testing import FakeBackend
+
+
+class Telling(FakeBackend):
+    """A backend that tells its models and the runs of others."""
+
+    def models(self) -> tuple[ModelOffer, ...]:
+        return (
+            ModelOffer(id="a/any", methods=("prompt_tuning", "lora")),
+            ModelOffer(
+                id="a/old", methods=("prompt_tuning",), tasks=("generation",), state="deprecated", ends="2027-01-01"
+            ),
+        )
+
+    def runs(self) -> tuple[FoundRun, ...]:
+        return (self.run("7"),)
+
+    def run(self, id: str) -> FoundRun:
+        done = JobStatus(state=JobState.COMPLETED, word="completed")
+        method = PromptTuning("a/old", num_virtual_tokens=50, init_text="Say:")
+        return FoundRun(job=JobRef("fake", id), name="of another", status=done, method=method, task="classification")
+
+
+def test_models_are_told_by_method_and_task():
+    backend = Telling()
+    assert [model.id for model in wx.models(backend)] == ["a/any", "a/old"]
+    assert [model.id for model in wx.models(backend, method="lora")] == ["a/any"]
+    assert [model.id for model in wx.models(backend, task="classification")] == ["a/any"]
+    assert "2027-01-01" in str(wx.models(backend)) and "<table>" in wx.models(backend)._repr_html_()
+
+
+def test_this_machine_tells_the_model_that_ships_and_that_any_other_can_be_named():
+    found = wx.models()
+    assert found[0].id == "wxtuning/tiny" and "Hugging Face" in str(found)
+
+
+def test_a_backend_that_does_not_tell_says_so():
+    with pytest.raises(wx.NotOffered, match="fake does not tell its models"):
+        wx.models(FakeBackend())
+    with pytest.raises(wx.NotOffered, match="fake does not list"):
+        wx.runs(FakeBackend())
+
+
+def test_a_job_of_somebody_else_is_found_at_its_backend(home):
+    job = wx.attach("fake:7", on=Telling())
+    assert isinstance(job, FoundJob) and job.id == "fake:7"
+    assert job.metrics and job.logs and job.wait(sleep=lambda _: None).state is JobState.COMPLETED
+    assert job.deploy("again").generate("hello") == "hello"
+
+
+def test_a_run_of_somebody_else_becomes_a_spec_that_can_be_planned_again(rows):
+    (found,) = wx.runs(Telling())
+    spec = wx.Plan.from_run(found)
+    assert (spec.task, spec.name, spec.method.model) == ("classification", "of another", "a/old")
+    assert isinstance(spec.method, PromptTuning) and spec.method.num_virtual_tokens == 50
+    texts = [{"input": row["text"], "output": row["colour"]} for row in rows]
+    assert wx.TuningExperiment.from_spec(spec).load(texts).on(FakeBackend()).plan().train.rows == len(rows)
+
+
+def test_a_run_that_was_not_tuned_by_our_methods_says_so():
+    found = FoundRun(job=JobRef("fake", "8"), name="x", status=JobStatus(state=JobState.FAILED, word="failed"))
+    with pytest.raises(wx.PlanError, match="fake:8"):
+        wx.Plan.from_run(found)
+
+
+def test_an_unknown_run_without_a_backend_says_how_to_name_one(home):
+    with pytest.raises(wx.WxTuningError, match="on=backend"):
+        wx.attach("watsonx:7")
+
+
+def test_runs_are_listed_without_the_credentials_of_their_backend(home, rows, monkeypatch):
+    from wxtuning import registry
+
+    texts = [{"input": row["text"], "output": row["colour"]} for row in rows]
+    run = wx.TuningExperiment("elsewhere").load(texts).on(FakeBackend()).run()
+    with monkeypatch.context() as patched:
+        patched.setattr(registry, "backend", lambda name: pytest.fail(f"{name} was made"))
+        assert [each.key for each in wx.runs()] == [run.key]
+
+
+def test_lora_keeps_its_rank():
+    found = Telling().run("7")
+    assert FoundRun(job=found.job, name="", status=found.status, method=LoRA("a/any", r=4)).spec.method.model == "a/any"

@@ -1,0 +1,247 @@
+"""What a service offers is told by its own specifications, before anything is paid."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+import wxtuning as wx
+from tests.server.conftest import cpd_sdk
+from tests.server.processes import Ask, Running, serving
+from tests.server.sdk_tuning import tuned
+from tests.watsonx.conftest import asked_of
+from tests.watsonx.wire import Wire, wire_to
+from wxtuning.adapters.watsonx import Watsonx
+from wxtuning.adapters.watsonx.capabilities import Capabilities, offer, parameters
+from wxtuning.adapters.watsonx.service import Container
+from wxtuning.cli import app
+from wxtuning.tiny import model_folder
+
+__all__ = ["cpd_sdk"]
+
+FLAN = "google/flan-t5-xl"
+ROWS = [{"input": f"comment number {n}", "output": "good" if n % 2 else "bad"} for n in range(80)]
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Wire]:
+    """A service with models of several names, whose parameters are those that IBM's service told."""
+    names = [FLAN, "ibm/granite-13b-instruct-v2", "meta-llama/llama-2-13b-chat", "a/one", "b/two", "c/three"]
+    models = [part for name in names for part in ("--model", f"{name}={model_folder()}")]
+    with serving(tmp_path_factory.mktemp("many"), *models) as running, wire_to(running) as wire:
+        yield wire
+
+
+def problems_of(experiment: wx.TuningExperiment) -> str:
+    with pytest.raises(wx.PlanError) as caught:
+        experiment.plan()
+    return "\n".join(caught.value.problems)
+
+
+def asked(wire: Wire, method: Any, **told: Any) -> wx.TuningExperiment:
+    return wx.TuningExperiment("limits").load(ROWS).tune(method).on(Watsonx(**asked_of(wire, **told)))
+
+
+# --- limits -----------------------------------------------------------------------------------------------------------
+
+
+def test_parameters_left_open_take_what_the_model_s_own_specification_recommends(many: Wire) -> None:
+    method = asked(many, wx.PromptTuning(FLAN)).plan().spec.method
+    assert method.num_virtual_tokens == 100  # type: ignore[union-attr]
+    assert (method.num_epochs, method.batch_size, method.accumulate_steps) == (20, 16, 16)
+    assert (method.learning_rate, method.max_input_tokens, method.max_output_tokens) == (0.3, 256, 128)
+
+
+def test_a_model_has_its_own_recommendations(many: Wire) -> None:
+    method = asked(many, wx.PromptTuning("meta-llama/llama-2-13b-chat")).plan().spec.method
+    assert (method.batch_size, method.learning_rate) == (8, 0.002)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"num_epochs": 51}, "num_epochs is 51; watsonx takes 1 to 50"),
+        ({"learning_rate": 0.6}, "learning_rate is 0.6; watsonx takes 1e-05 to 0.5"),
+        ({"batch_size": 17}, "batch_size is 17; watsonx takes 1 to 16"),
+        ({"accumulate_steps": 129}, "accumulate_steps is 129; watsonx takes 1 to 128"),
+        ({"max_input_tokens": 257}, "max_input_tokens is 257; watsonx takes 1 to 256"),
+        ({"max_output_tokens": 129}, "max_output_tokens is 129; watsonx takes 1 to 128"),
+        ({"num_virtual_tokens": 30}, "num_virtual_tokens is 30; watsonx takes 20 or 50 or 100"),
+    ],
+)
+def test_a_value_out_of_range_is_refused_with_the_range(many: Wire, given: dict[str, Any], said: str) -> None:
+    assert said in problems_of(asked(many, wx.PromptTuning(FLAN, **given)))
+
+
+def test_values_at_the_ends_are_taken(many: Wire) -> None:
+    ends = {"num_epochs": 50, "learning_rate": 1e-5, "batch_size": 1, "accumulate_steps": 128, "max_input_tokens": 256}
+    assert asked(many, wx.PromptTuning(FLAN, **ends)).plan()
+
+
+def test_everything_is_refused_at_once(many: Wire) -> None:
+    experiment = asked(many, wx.PromptTuning(FLAN, num_epochs=500, batch_size=99)).load(ROWS[:10]).evaluate(holdout=2)
+    text = problems_of(experiment)
+    assert all(part in text for part in ("num_epochs", "batch_size", "8 training rows", "needs .deploy(name)"))
+
+
+def test_nothing_is_created_by_a_plan(many: Wire) -> None:
+    many.heals()
+    asked(many, wx.PromptTuning(FLAN)).plan()
+    assert {request.method for request in many.requests} <= {"GET", "POST"}
+    posts = [request.path for request in many.requests if request.method == "POST"]
+    assert posts == ["/icp4d-api/v1/authorize"]
+
+
+# --- models -----------------------------------------------------------------------------------------------------------
+
+
+def test_an_unknown_model_is_refused_with_the_nearest_five(many: Wire) -> None:
+    text = problems_of(asked(many, wx.PromptTuning("google/flan-t5-xxl")))
+    nearest = text.partition("the nearest of 7: ")[2].splitlines()[0].split(", ")
+    assert nearest[0] == FLAN and len(nearest) == 5
+
+
+def test_models_are_listed_by_method_and_task(many: Wire) -> None:
+    backend = Watsonx(**asked_of(many))
+    assert FLAN in [model.id for model in wx.models(backend, method="lora", task="classification")]
+    assert len(wx.models(backend, task="translation")) == 0
+
+
+def spec(*lifecycle: tuple[str, str], functions: tuple[str, ...] = ("prompt_tune_trainable",)) -> dict[str, Any]:
+    steps = [{"id": state, "start_date": begins} for state, begins in lifecycle]
+    return {"model_id": "m", "functions": [{"id": each} for each in functions], "lifecycle": steps}
+
+
+TODAY = date(2026, 11, 23)
+
+
+@pytest.mark.parametrize(
+    ("lifecycle", "state", "methods", "ends"),
+    [
+        ((), "available", ("prompt_tuning",), ""),
+        ((("available", "2024-01-01"), ("withdrawn", "2027-01-01")), "available", ("prompt_tuning",), "2027-01-01"),
+        ((("deprecated", "2026-01-01"), ("available", "2024-01-01")), "deprecated", ("prompt_tuning",), ""),
+        ((("available", "2024-01-01"), ("constricted", "2026-11-23")), "constricted", (), "2026-11-23"),
+        ((("withdrawn", "2025-10-15"),), "withdrawn", (), "2025-10-15"),
+    ],
+)
+def test_the_state_of_a_model_is_the_last_step_of_its_life_that_has_begun(
+    lifecycle: tuple[tuple[str, str], ...], state: str, methods: tuple[str, ...], ends: str
+) -> None:
+    found = offer(spec(*lifecycle), TODAY)
+    assert (found.state, found.methods, found.ends) == (state, methods, ends)
+
+
+@pytest.mark.parametrize("entry", [None, "many", {"default": "text"}, {"min": 1}, {"supported": ["random"]}, {}])
+def test_an_entry_that_says_nothing_we_understand_bounds_nothing(entry: object) -> None:
+    told = {"training_parameters": {"num_epochs": entry, "batch_size": {"min": 1, "max": 4, "default": 2}}}
+    assert [name for name, _ in parameters(told, wx.PromptTuning())] == ["batch_size"]
+
+
+# --- places where tuning has ended ------------------------------------------------------------------------------------
+
+
+class Silent:
+    """A service that must not be asked; only its host and version are known."""
+
+    container = Container("project", "p")
+
+    def __init__(self, host: str, version: str = "") -> None:
+        self.host = host
+        self.version = version
+
+    def pages(self, *_: object, **__: object) -> Iterator[dict[str, Any]]:
+        yield from ()
+
+
+def refusal(host: str, method: Any = None, version: str = "", today: date = TODAY) -> str:
+    service: Any = Silent(host, version)
+    with pytest.raises(wx.NotOffered) as caught:
+        Capabilities(service, lambda: today).limits(method or wx.PromptTuning(FLAN))
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "host", ["us-south.ml.cloud.ibm.com", "eu-de.ml.cloud.ibm.com:443", "ap-south-1.aws.wxai.ibm.com"]
+)
+def test_saas_is_refused_with_the_date_and_the_two_ways_on(host: str) -> None:
+    text = refusal(host)
+    assert "2026-09-10" in text and "this machine" in text and "cluster" in text
+
+
+def test_saas_before_its_end_is_asked_like_any_other() -> None:
+    assert "has no model for prompt tuning" in refusal("us-south.ml.cloud.ibm.com", today=date(2026, 9, 9))
+
+
+@pytest.mark.parametrize("version", ["6.0", "6.1", "10.0"])
+def test_cloud_pak_for_data_6_is_refused_with_the_ways_on(version: str) -> None:
+    text = refusal("cpd.example.com", version=version)
+    assert f"Cloud Pak for Data {version}" in text and "6.0.0" in text and "this machine" in text
+
+
+def test_cloud_pak_for_data_5_without_tunable_models_says_so() -> None:
+    assert "cpd.example.com has no model for LoRA" in refusal("cpd.example.com", wx.LoRA(FLAN), version="5.2")
+
+
+def test_lora_is_not_offered_on_the_cloud(cloud: Running) -> None:
+    with wire_to(cloud) as wire:
+        text = problems_of(asked(wire, wx.LoRA()))
+    assert "2026-09-10" in text and "PromptTuning" in text
+
+
+def test_lora_on_cloud_pak_for_data_has_its_own_limits(cpd_wire: Wire) -> None:
+    text = problems_of(asked(cpd_wire, wx.LoRA(r=500)))
+    assert "r is 500; watsonx takes 1 to 128" in text
+
+
+# --- tokens -----------------------------------------------------------------------------------------------------------
+
+
+def counts(wire: Wire) -> int:
+    return wire.asked["POST /ml/v1/text/tokenization"]
+
+
+def test_rows_that_fit_are_not_counted_by_requests(cpd_wire: Wire) -> None:
+    asked(cpd_wire, wx.PromptTuning()).plan()
+    assert counts(cpd_wire) == 0
+
+
+def test_rows_that_may_not_fit_are_counted_by_the_service(cpd_wire: Wire) -> None:
+    rows = [{"input": f"comment {n} " * 30, "output": "good"} for n in range(60)]
+    report = asked(cpd_wire, wx.PromptTuning()).load(rows).tokens()
+    assert (report.counted, report.rows) == (50, 60) and 0 < counts(cpd_wire) <= 100
+    here = wx.TuningExperiment("here").load(rows).tune(wx.PromptTuning()).tokens()
+    assert abs(report.inputs.most - here.inputs.most) <= 1
+
+
+def test_all_rows_are_counted_where_that_is_asked_for_and_none_twice(cpd_wire: Wire) -> None:
+    experiment = asked(cpd_wire, wx.PromptTuning()).load(ROWS[:60])
+    assert experiment.tokens(exact=True).exact
+    first = counts(cpd_wire)
+    assert experiment.tokens(exact=True).exact and counts(cpd_wire) == first == 62
+
+
+# --- runs of others ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_a_run_that_the_sdk_started_becomes_an_experiment(cpd_sdk: Ask, cpd_wire: Wire, tmp_path: Path) -> None:
+    """Base model and number of virtual tokens included, which the SDK itself loses."""
+    identity = cpd_sdk(tuned, tmp_path, epochs=1)["id"]
+    backend = Watsonx(**asked_of(cpd_wire))
+    assert identity in [run.job.id for run in wx.runs(backend)]
+    method = wx.Plan.from_run(backend.run(identity)).method
+    assert isinstance(method, wx.PromptTuning)
+    assert (method.model, method.num_virtual_tokens, method.num_epochs) == ("wxtuning/tiny", 20, 1)
+
+    ready, out = tmp_path / "ready.json", tmp_path / "experiment.yaml"
+    ready.write_text(json.dumps(cpd_wire.ready))
+    done = CliRunner().invoke(app, ["rescue", identity, "--ready-file", str(ready), "--out", str(out)])
+    assert done.exit_code == 0, done.output
+    assert wx.TuningExperiment.from_yaml(out).plan().train.rows == 60

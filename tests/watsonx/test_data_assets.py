@@ -1,0 +1,229 @@
+"""The lines of a job as data assets: sent once, proven, owned by the runs that need them, on both platforms."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.watsonx.faults import LOGIN_PAGE, Changed, Cut, Dropped, Instead, LostAnswer, Refusal
+from tests.watsonx.wire import Wire
+from wxtuning import steps
+from wxtuning.adapters.watsonx.assets import Assets
+from wxtuning.adapters.watsonx.service import Service
+from wxtuning.adapters.watsonx.settings import Settings
+from wxtuning.adapters.watsonx.source import AssetRows
+from wxtuning.errors import InputChangedError, NotOffered, UploadIntegrityError
+from wxtuning.records import Record
+from wxtuning.retry import Patience
+from wxtuning.status import DataRef
+
+MAKE, ATTACH = "POST /v2/assets", "POST /v2/assets/{id}/attachments"
+SEND, COMPLETE = "PUT /v2/asset_uploads/{id}", "POST /v2/assets/{id}/attachments/{id}/complete"
+REMOVE = "DELETE /v2/assets/{id}"
+
+
+@pytest.fixture
+def settings(wire: Wire, patience: Patience) -> Settings:
+    return Settings(url=wire.url, patience=patience)
+
+
+@pytest.fixture
+def assets(service: Service, settings: Settings) -> Assets:
+    return Assets(service, settings)
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> DataRef:
+    """Lines that no other test has."""
+    return lines(tmp_path, str(tmp_path))
+
+
+@pytest.fixture
+def key(data: DataRef) -> str:
+    """The run of this test."""
+    return f"support-{data.sha256[:12]}"
+
+
+@pytest.fixture
+def other(key: str) -> str:
+    """Another run."""
+    return f"{key}-other"
+
+
+def lines(folder: Path, word: str) -> DataRef:
+    rows = [Record(number=n, input=f"{word} {n} ünïcode", output="yes", label="yes") for n in range(5)]
+    return steps.write(rows, folder / "train.jsonl")
+
+
+def content_of(service: Service, asset: str) -> bytes:
+    (attachment,) = service.get(f"/v2/assets/{asset}")["attachments"]
+    shown = service.get(f"/v2/assets/{asset}/attachments/{attachment['attachment_id']}")
+    return service.read(shown["url"], most=10**6)
+
+
+def named(service: Service, data: DataRef) -> list[str]:
+    """The ids of all assets with these lines' name."""
+    body = {"query": f'asset.name:"support-train-{data.sha256[:16]}.jsonl"'}
+    found = service.ask("/v2/asset_types/data_asset/search", body, within=service.container)["results"]
+    return [one["metadata"]["asset_id"] for one in found]
+
+
+def tags(service: Service, asset: str) -> list[str]:
+    return service.get(f"/v2/assets/{asset}")["metadata"]["tags"]
+
+
+def test_lines_become_an_asset_that_is_named_after_them_and_holds_their_bytes(assets, service, data, key):
+    asset = assets.put(data, "support-train", key)
+    assert content_of(service, asset) == Path(data.uri.removeprefix("file://")).read_bytes()
+    assert named(service, data) == [asset]
+    assert tags(service, asset) == [f"wxtuning.{key}"]
+
+
+def test_the_same_bytes_are_sent_once_whoever_needs_them(assets, service, settings, data, wire, key, other):
+    first = assets.put(data, "support-train", key)
+    again = Assets(service, settings).put(data, "support-train", other)
+    assert again == first
+    assert (wire.asked[MAKE], wire.asked[SEND]) == (1, 1)
+    assert tags(service, first) == [f"wxtuning.{key}", f"wxtuning.{other}"]
+
+
+def test_an_asset_goes_with_the_last_run_that_needs_it(assets, service, data, key, other):
+    asset = assets.put(data, "support-train", key)
+    assets.put(data, "support-train", other)
+    assert assets.release(key) == ()
+    assert named(service, data) == [asset]
+    assert assets.release(other) == (asset,)
+    assert named(service, data) == []
+
+
+def test_lines_that_were_released_are_sent_again(assets, service, data, key):
+    first = assets.put(data, "support-train", key)
+    assets.release(key)
+    again = assets.put(data, "support-train", key)
+    assert again != first
+    assert named(service, data) == [again]
+
+
+def test_a_file_that_changed_since_it_was_checked_is_not_sent(assets, data, wire, key):
+    Path(data.uri.removeprefix("file://")).write_bytes(b"other")
+    with pytest.raises(InputChangedError):
+        assets.put(data, "support-train", key)
+    assert wire.asked[MAKE] == 0
+
+
+@pytest.mark.parametrize(
+    "act",
+    [LostAnswer("rst"), LostAnswer("fin"), Instead(502), Instead(500), Instead(401), Instead(200, LOGIN_PAGE)],
+    ids=["reset", "ended", "502", "500", "401", "a login page"],
+)
+def test_an_asset_whose_answer_was_lost_is_found_and_filled(assets, service, data, wire, act, key):
+    wire.breaks(MAKE, act)
+    asset = assets.put(data, "support-train", key)
+    assert wire.asked[MAKE] == 1
+    assert named(service, data) == [asset]
+    assert content_of(service, asset)
+
+
+@pytest.mark.parametrize(
+    "act", [LostAnswer(), Dropped("fin"), Instead(503), Refusal(500)], ids=["reset", "ended", "503", "500"]
+)
+def test_bytes_whose_answer_was_lost_are_sent_again_from_their_start(assets, service, data, wire, act, key):
+    wire.breaks(SEND, act, times=2)
+    asset = assets.put(data, "support-train", key)
+    assert wire.asked[MAKE] == 1
+    assert content_of(service, asset) == Path(data.uri.removeprefix("file://")).read_bytes()
+
+
+@pytest.mark.parametrize("act", [LostAnswer(), Instead(502)], ids=["reset", "502"])
+def test_an_attachment_nobody_knows_of_goes_with_its_asset(assets, service, data, wire, act, key):
+    wire.breaks(ATTACH, act)
+    asset = assets.put(data, "support-train", key)
+    assert named(service, data) == [asset]
+    assert len(service.get(f"/v2/assets/{asset}")["attachments"]) == 1
+
+
+@pytest.mark.parametrize("operation", [ATTACH, SEND, COMPLETE])
+def test_what_a_broken_upload_left_is_never_used_and_soon_gone(assets, service, data, wire, operation, key):
+    wire.breaks(operation, Refusal(400))
+    with pytest.raises(Exception, match="refused with 400"):
+        assets.put(data, "support-train", key)
+    asset = assets.put(data, "support-train", key)
+    assert named(service, data) == [asset]
+    assert content_of(service, asset) == Path(data.uri.removeprefix("file://")).read_bytes()
+
+
+def test_an_asset_that_holds_other_bytes_is_refused_and_removed(assets, service, data, wire, key):
+    wire.breaks("GET /v2/asset_uploads/{id}", Changed(lambda _: {"other": "bytes"}))
+    file = Path(data.uri.removeprefix("file://"))
+    file.write_text('{"input": "one", "output": "line"}\n')
+    told = steps.reference(file)
+    with pytest.raises(UploadIntegrityError, match="does not hold what was sent"):
+        assets.put(told, "support-train", key)
+    assert named(service, told) == []
+
+
+def test_a_read_back_that_was_cut_is_read_again(assets, data, wire, key):
+    wire.breaks("GET /v2/asset_uploads/{id}", Cut(after=3))
+    assert assets.put(data, "support-train", key)
+    assert wire.asked[MAKE] == 1
+
+
+# --- rows of an asset that is there already --------------------------------------------------------------------------
+
+
+def test_an_existing_asset_is_read_by_name_and_by_id(assets, data, key):
+    asset = assets.put(data, "support-train", key)
+    name = f"support-train-{data.sha256[:16]}.jsonl"
+    rows = list(AssetRows(assets, asset).rows())
+    assert [row["output"] for row in rows] == ["yes"] * 5
+    assert list(AssetRows(assets, name).rows()) == rows
+    assert AssetRows(assets, name).fingerprint() == AssetRows(assets, asset).fingerprint()
+
+
+def test_lines_that_equal_an_asset_of_the_users_own_are_not_uploaded(assets, service, data, wire, key):
+    content = Path(data.uri.removeprefix("file://")).read_bytes()
+    own = uploaded(service, "mine.jsonl", content)
+    list(AssetRows(assets, own).rows())
+    wire.heals()
+    assert assets.put(data, "support-train", key) == own
+    assert wire.asked[MAKE] == 0
+    assert assets.release(key) == ()
+    assert content_of(service, own) == content
+
+
+def test_an_asset_keeps_the_format_that_its_name_tells(assets, service, tmp_path):
+    name = f"{tmp_path.name}.csv"
+    uploaded(service, name, b"input,output\n007,yes\n")
+    assert list(AssetRows(assets, name).rows()) == [{"input": "007", "output": "yes"}]
+
+
+def test_a_missing_asset_is_named_with_its_project(assets, service):
+    with pytest.raises(NotOffered, match=r"no data assets 'nothing\.jsonl'") as caught:
+        list(AssetRows(assets, "nothing.jsonl").rows())
+    assert service.container.id in str(caught.value)
+
+
+def test_of_two_assets_of_one_name_the_user_says_which(assets, service, tmp_path):
+    ids = [uploaded(service, f"{tmp_path.name}.jsonl", b'{"input": "a", "output": "b"}\n') for _ in range(2)]
+    with pytest.raises(NotOffered, match="has 2 data assets") as caught:
+        list(AssetRows(assets, f"{tmp_path.name}.jsonl").rows())
+    assert all(one in caught.value.hint for one in ids)
+
+
+def uploaded(service: Service, name: str, content: bytes) -> str:
+    """A data asset of the user's own."""
+    place = service.container
+    body = {"metadata": {"name": name}, "entity": {"data_asset": {"mime_type": "text/plain"}}}
+    asset = service.create("/v2/assets", body, in_query=True)["metadata"]["asset_id"]
+    made = service.create(f"/v2/assets/{asset}/attachments", {"name": name}, in_query=True)
+    service.put(made["url1"], content, as_form=bool(service.version))
+    service.ask(f"/v2/assets/{asset}/attachments/{made['attachment_id']}/complete", {}, within=place)
+    return str(asset)
+
+
+def test_the_search_is_for_the_exact_name(assets, service, data, wire, key):
+    assets.put(data, "support-train", key)
+    (asked, *_) = wire.of("POST /v2/asset_types/data_asset/search")
+    assert json.loads(asked.body)["query"] == f'asset.name:"support-train-{data.sha256[:16]}.jsonl"'

@@ -1,0 +1,271 @@
+"""Tuned models that answer: deployed once for each run, in the project or in a space, and waited for.
+
+A reference names everything that finds it again: `deployment/project/ID/DEPLOYMENT`, or `space` in its place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Literal, cast
+
+from wxtuning.adapters.watsonx.faults import BACKEND, Missing, Refused
+from wxtuning.adapters.watsonx.once import Found, found_in, id_in, once, tag_of
+from wxtuning.adapters.watsonx.promotion import promoted
+from wxtuning.adapters.watsonx.service import Container, Json, Service
+from wxtuning.adapters.watsonx.settings import Settings
+from wxtuning.errors import AdapterError, JobFailed, NotOffered, Unavailable
+from wxtuning.intents import TAG
+from wxtuning.retry import Deadline
+from wxtuning.spec import DeploymentSpec
+from wxtuning.status import DeploymentRef, JobRef
+
+DEPLOYMENTS = "/ml/v4/deployments"
+READY_SECONDS = 1800.0
+"""How long a new deployment may take until it answers."""
+
+MODEL_SECONDS = 300.0
+"""How long a completed job's model may take until it is there."""
+
+LONGEST_PAUSE_SECONDS = 15.0
+OF_BASES = ("foundation_model", "base_foundation_model", "custom_foundation_model", "curated_foundation_model")
+"""The types of deployments that adapters can be put on."""
+
+Details = Callable[[JobRef], Json]
+
+
+class Deployments:
+    """The deployments of one service.
+
+    Args:
+        service: Who keeps them.
+        settings: How patiently it is asked.
+        details: What the service tells of a job.
+    """
+
+    def __init__(self, service: Service, settings: Settings, details: Details) -> None:
+        self._service = service
+        self._settings = settings
+        self._details = details
+
+    def deploy(self, job: JobRef, asked: DeploymentSpec, key: str) -> DeploymentRef:
+        """Make a completed job's model answer, once for each `key`; returns when it does.
+
+        Raises:
+            JobFailed: if the job has no model and never will.
+            AdapterError: if the service cannot deploy it, or the serving name is somebody else's.
+            Unavailable: if model or deployment are not there in time; the same call goes on waiting.
+        """
+        place = self._service.space(asked.space) if asked.space else self._service.container
+        making = _Making(self._service, place, tag_of(key))
+        identity = once(
+            making, making.tag, lambda: self._body(job, asked, place, making.tag), settings=self._settings,
+            is_there=making.is_alive,
+        )  # fmt: skip
+        self._await_ready(identity, place)
+        return _ref(place, identity)
+
+    def find(self, key: str) -> DeploymentRef | None:
+        """The deployment that was made with this key in the service's own project or space, or None."""
+        making = _Making(self._service, self._service.container, tag_of(key))
+        found = next(making.tagged(making.tag), None)
+        return _ref(making.container, found.id) if found else None
+
+    def delete(self, ref: DeploymentRef) -> None:
+        """Remove a deployment; nothing happens if it is gone, or is none."""
+        if ref.id.startswith("deployment/"):
+            place, identity = place_of(ref)
+            self._service.delete(f"{DEPLOYMENTS}/{identity}", within=place)
+
+    # --- what is deployed -------------------------------------------------------------------------------------------
+
+    def _body(self, job: JobRef, asked: DeploymentSpec, place: Container, tag: str) -> Json:
+        model, base = self._model(job)
+        if place != self._service.container:
+            model = promoted(self._service, model, place, self._settings)
+        online = {"parameters": {"serving_name": asked.serving_name}} if asked.serving_name else {}
+        body: Json = {
+            "name": asked.name,
+            "tags": [tag, *asked.tags],
+            "online": online,
+            "asset": {"id": model},
+        }
+        if asked.description:
+            body["description"] = asked.description
+        if base and (below := self._deployed_base(base, place)):
+            body["base_deployment_id"] = below
+        return body
+
+    def _model(self, job: JobRef) -> tuple[str, str]:
+        """The id of a completed job's model, awaited; and, for an adapter of LoRA, the base model's name."""
+        found: tuple[str, str] = self._awaited(
+            MODEL_SECONDS, lambda: self._model_now(job), f"job {job} is completed, and its model is not there"
+        )  # fmt: skip
+        return found
+
+    def _model_now(self, job: JobRef) -> tuple[str, str] | None:
+        entity = self._details(job)["entity"]
+        state = entity.get("status", {}).get("state", "")
+        if state in ("failed", "canceled", "error"):
+            raise JobFailed(f"job {job} is {state}, so it has no model", job=str(job), hint="Tune again.")
+        if state != "completed":
+            raise AdapterError(f"job {job} is {state}", backend=BACKEND, hint="Wait until it is completed.")
+        if model := entity.get("model_id"):
+            return str(model), ""
+        tuned = (entity.get("tuned_model") or {}).get("id")
+        base = entity.get("parameters", {}).get("base_model", {}).get("model_id", "")
+        return (str(tuned), str(base)) if tuned else None
+
+    def _deployed_base(self, base: str, place: Container) -> str:
+        """The deployment of its base model that an adapter is put on, where there is one."""
+        for one in self._service.pages(DEPLOYMENTS, within=place):
+            entity = one["entity"]
+            if entity.get("deployed_asset_type") in OF_BASES and entity.get("base_model_id") == base:
+                return _id(one)
+        return ""
+
+    # --- waiting ----------------------------------------------------------------------------------------------------
+
+    def _await_ready(self, identity: str, place: Container) -> None:
+        what = f"deployment {identity} is not ready"
+        self._awaited(READY_SECONDS, lambda: self._ready_now(identity, place), what)
+
+    def _ready_now(self, identity: str, place: Container) -> bool:
+        shown = self._service.get(f"{DEPLOYMENTS}/{identity}", within=place)
+        if state_of(shown) == "failed":
+            raise AdapterError(
+                f"deployment {identity} ({shown['entity'].get('name', '')}) failed: {_cause(shown)}",
+                backend=BACKEND,
+                hint="The tuned model is kept. Mend the cause and run the same line again: it only deploys.",
+            )
+        return state_of(shown) == "ready"
+
+    def _awaited(self, seconds: float, look: Callable[[], Any], what: str) -> Any:
+        """What `look` finds, asked again and again with growing pauses."""
+        patience, pause = self._settings.patience, 1.0
+        deadline = Deadline(seconds, patience.clock)
+        while not (found := look()):
+            if deadline.left <= 0:
+                raise Unavailable(
+                    f"{what} after {seconds:g} s", backend=BACKEND, hint="Run the same line again: it goes on waiting."
+                )
+            patience.sleep(min(pause, max(deadline.left, 0.0)))
+            pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+        return found
+
+
+@dataclass(frozen=True)
+class _Making:
+    """The deployments of a project or space, as `once` sees them; one that failed counts as none."""
+
+    service: Service
+    container: Container
+    tag: str
+    failed: list[str] = field(default_factory=list)
+    """Those of ours that failed, as far as a look-up saw them."""
+
+    @property
+    def place(self) -> str:
+        return f"{DEPLOYMENTS} in {self.container.kind} {self.container.id} of {self.service.host}"
+
+    def tagged(self, tag: str) -> Iterator[Found]:
+        return (one for one in self._all(**{"tag.value": tag}) if tag in one.tags)
+
+    def newest(self) -> Iterator[Found]:
+        return self._all()
+
+    def is_alive(self, identity: str) -> bool:
+        try:
+            return state_of(self.service.get(f"{DEPLOYMENTS}/{identity}", within=self.container)) != "failed"
+        except Missing:
+            return False
+
+    def create(self, body: Json) -> str:
+        """One POST; what failed before makes way, and a serving name that is ours already is taken over."""
+        for identity in self.failed:
+            self.service.delete(f"{DEPLOYMENTS}/{identity}", within=self.container)
+        try:
+            made = self.service.create(DEPLOYMENTS, body, within=self.container)
+        except Refused as refusal:
+            return self._instead(body, refusal)
+        return id_in(made)
+
+    def _instead(self, body: Json, refusal: Refused) -> str:
+        """The deployment that stands in the way of a refused one, if it is of the same model and ours."""
+        name = body["online"].get("parameters", {}).get("serving_name", "")
+        if refusal.status != 409 or not name:
+            raise _explained(refusal)
+        holder = next((one for one in self._listed(serving_name=name) if serving_name(one) == name), None)
+        if holder is None or not _is_ours(holder, body["asset"]["id"]):
+            raise _taken(name, holder) from refusal
+        change = {"op": "replace", "path": "/tags", "value": [*dict.fromkeys([*_tags(holder), self.tag])]}
+        self.service.patch(f"{DEPLOYMENTS}/{_id(holder)}", [change], within=self.container)
+        return _id(holder)
+
+    def _all(self, **query: str) -> Iterator[Found]:
+        for one in self._listed(**query):
+            if state_of(one) != "failed":
+                yield found_in(one)
+            elif self.tag in _tags(one):
+                self.failed.append(_id(one))
+
+    def _listed(self, **query: str) -> Iterator[Json]:
+        return self.service.pages(DEPLOYMENTS, within=self.container, **query)
+
+
+def place_of(ref: DeploymentRef) -> tuple[Container, str]:
+    """The project or space of a deployment, and its id."""
+    parts = ref.id.split("/")
+    if len(parts) != 4 or parts[0] != "deployment" or parts[1] not in ("project", "space"):
+        raise NotOffered(
+            f"{ref} is no deployment of watsonx", backend=BACKEND,
+            hint="Expected watsonx:deployment/project/ID/DEPLOYMENT, or space.",
+        )  # fmt: skip
+    return Container(cast(Literal["project", "space"], parts[1]), parts[2]), parts[3]
+
+
+def state_of(deployment: Json) -> str:
+    return str(deployment["entity"].get("status", {}).get("state", ""))
+
+
+def serving_name(deployment: Json) -> str:
+    """Its serving name; empty if it has none."""
+    online = deployment["entity"].get("online") or {}
+    return str((online.get("parameters") or {}).get("serving_name", ""))
+
+
+def _ref(place: Container, identity: str) -> DeploymentRef:
+    return DeploymentRef(BACKEND, f"deployment/{place.kind}/{place.id}/{identity}")
+
+
+def _cause(deployment: Json) -> str:
+    status = deployment["entity"].get("status", {})
+    told = [str(error.get("message", "")) for error in (status.get("failure") or {}).get("errors", ())]
+    return "; ".join(filter(None, told)) or str((status.get("message") or {}).get("text") or "no cause was told")
+
+
+def _explained(refusal: Refused) -> Refused:
+    if refusal.field == "base_deployment_id":
+        refusal.hint = "Deploy the base model in the same place first; the adapter is then put on it."
+    return refusal
+
+
+def _is_ours(deployment: Json, model: str) -> bool:
+    is_of_a_run = any(tag.startswith(TAG) for tag in _tags(deployment))
+    return is_of_a_run and deployment["entity"].get("asset", {}).get("id") == model and state_of(deployment) != "failed"
+
+
+def _taken(name: str, holder: Json | None) -> AdapterError:
+    who = f"deployment {_id(holder)} ({holder['entity'].get('name', '')})" if holder else "a deployment elsewhere"
+    return AdapterError(
+        f"the serving name {name!r} is taken by {who}", backend=BACKEND,
+        hint="Choose another one, .deploy(name, serving_name=...), or delete that deployment. The tuned model is kept.",
+    )  # fmt: skip
+
+
+def _id(deployment: Json) -> str:
+    return str(deployment["metadata"]["id"])
+
+
+def _tags(deployment: Json) -> tuple[str, ...]:
+    return tuple(map(str, deployment["metadata"].get("tags") or deployment["entity"].get("tags") or ()))

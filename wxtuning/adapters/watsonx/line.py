@@ -1,0 +1,253 @@
+"""Requests over sockets, one at a time. Knows time limits and certificates; judges nothing and repeats nothing.
+
+What goes wrong comes back as a value: the frames of a request on its way hold its token, which a traceback would show.
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+import httpcore
+import httpx
+
+from wxtuning.adapters.watsonx.asks import Asked, Lost, Reply
+from wxtuning.retry import Deadline, Patience
+
+CONNECTIONS = 32
+"""At once, and kept: httpcore closes what is in use and over the number to keep, as if it were idle."""
+KEEP_SECONDS = 5.0
+"""Less than servers keep an idle connection, so that none is closed under a request."""
+
+_until: ContextVar[Deadline | None] = ContextVar("until", default=None)
+
+
+class Line:
+    """Connections to hosts.
+
+    Args:
+        ca: The file of a certificate authority; None: those that are commonly trusted.
+        patience: How long to wait for a connection, and for a byte.
+        given: The caller's own `httpx.Client`, whose connections are used instead; None: our own.
+    """
+
+    def __init__(self, *, ca: str | Path | None, patience: Patience, given: httpx.Client | None = None) -> None:
+        self._patience = patience
+        self._given = given
+        self._trust = ssl.create_default_context(cafile=str(ca)) if ca else httpx.create_ssl_context()
+        self._ways: dict[tuple[str, bool], httpx.BaseTransport] = {}
+
+    def send(self, asked: Asked, deadline: Deadline) -> Reply | Lost:
+        """The whole answer."""
+        try:
+            with self._opened(asked, deadline) as response:
+                body = _whole(response, asked.most, deadline)
+                return body if isinstance(body, Lost) else Reply(response.status_code, _named(response), body)
+        except httpx.HTTPError as error:
+            return self._lost(asked, error)
+
+    def stream(self, asked: Asked, deadline: Deadline) -> Stream | Reply | Lost:
+        """A good answer, to be read as it comes; any other one whole."""
+        request = self._request(asked, deadline)
+        try:
+            with _limited(deadline):
+                response = self._way(asked).handle_request(request)
+            if response.status_code == 200:
+                return Stream(response, deadline)
+            with closing(response):
+                body = _whole(response, asked.most, deadline)
+            return body if isinstance(body, Lost) else Reply(response.status_code, _named(response), body)
+        except httpx.HTTPError as error:
+            return self._lost(asked, error)
+
+    def close(self) -> None:
+        """Close the connections that are ours."""
+        ways, self._ways = self._ways, {}
+        for way in ways.values():
+            way.close()
+
+    @contextmanager
+    def _opened(self, asked: Asked, deadline: Deadline) -> Iterator[httpx.Response]:
+        with _limited(deadline), closing(self._way(asked).handle_request(self._request(asked, deadline))) as response:
+            yield response
+
+    def _request(self, asked: Asked, deadline: Deadline) -> httpx.Request:
+        silence = min(self._patience.read_seconds * asked.patience, max(deadline.left, 0.001))
+        limits = httpx.Timeout(silence, connect=self._patience.connect_seconds)
+        # An answer whose size is known is no bomb.
+        headers = {"Accept-Encoding": "identity", "User-Agent": _sender(), **asked.headers}
+        if asked.mime:
+            headers["Content-Type"] = asked.mime
+        if asked.token:
+            token = asked.token.get_secret_value()
+            headers["Authorization"] = f"{'Bearer' if '.' in token else 'Basic'} {token}"
+        url = httpx.URL(asked.address, params=list(asked.query)) if asked.query else httpx.URL(asked.address)
+        content = asked.body if asked.method not in ("GET", "HEAD", "DELETE") else None
+        return httpx.Request(
+            asked.method, url, headers=headers, content=content, extensions={"timeout": limits.as_dict()}
+        )
+
+    def _way(self, asked: Asked) -> httpx.BaseTransport:
+        if self._given is not None:
+            return self._given._transport_for_url(httpx.URL(asked.address))
+        proxy = _proxy_for(asked.address)
+        # What must not be sent twice goes over a connection of its own, which nobody closes for being idle.
+        key = proxy, asked.safe
+        if key not in self._ways:
+            self._ways.setdefault(key, _Transport(self._trust, proxy, kept=CONNECTIONS if asked.safe else 0))
+        return self._ways[key]
+
+    def _lost(self, asked: Asked, error: httpx.HTTPError) -> Lost:
+        unsent = isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError))
+        for cause in _causes(error):
+            if isinstance(cause, ssl.SSLCertVerificationError):
+                return Lost(f"shows a certificate that is not trusted ({cause.verify_message})", True, UNTRUSTED, True)
+            if isinstance(cause, ssl.SSLError) and unsent:
+                return Lost(f"does not speak TLS ({cause.reason})", True, NO_TLS)
+            if isinstance(cause, socket.gaierror):
+                return Lost(f"is not known by that name ({cause.strerror})", True, UNKNOWN)
+        hint = PROXY if _proxy_for(asked.address) and unsent else AGAIN
+        seconds = self._patience.connect_seconds if unsent else self._patience.read_seconds * asked.patience
+        if isinstance(error, httpx.TimeoutException):
+            what = "could not be reached" if unsent else "did not answer"
+            return Lost(f"{what} in {seconds:g} s", unsent, hint)
+        reason = next((e.strerror for e in _causes(error) if isinstance(e, OSError) and e.strerror), "")
+        what = "could not be reached" if unsent else "broke off the connection"
+        return Lost(f"{what}{f' ({reason})' if reason else ''}", unsent, hint)
+
+
+UNTRUSTED = "If that is your own cluster, name the file of its certificate authority: Watsonx(ca=...) or WATSONX_CA."
+NO_TLS = "Check url= and its port; expected a server that speaks https."
+UNKNOWN = "Check url= and the network."
+PROXY = "The environment names a proxy (HTTPS_PROXY); check it, or name the service in NO_PROXY."
+AGAIN = "Check the network; run the same line again later."
+
+
+class Stream:
+    """An answer that is still coming."""
+
+    def __init__(self, response: httpx.Response, deadline: Deadline) -> None:
+        self._response = response
+        self._deadline = deadline
+
+    def __iter__(self) -> Iterator[bytes | Lost]:
+        """Its pieces; the last is a `Lost` where it broke off."""
+        pieces = iter(self._response.iter_bytes())
+        while True:
+            try:
+                with _limited(self._deadline):
+                    piece = next(pieces, None)
+            except httpx.HTTPError as error:
+                what = "fell silent" if isinstance(error, httpx.TimeoutException) else "broke off the connection"
+                yield Lost(f"{what} in the middle of its answer", hint=AGAIN)
+                return
+            if piece is None:
+                return
+            yield piece
+
+    def close(self) -> None:
+        self._response.close()
+
+
+class _Transport(httpx.HTTPTransport):
+    """With connections whose every wait ends at the deadline of the request."""
+
+    def __init__(self, trust: ssl.SSLContext, proxy: str, *, kept: int) -> None:
+        limits = httpx.Limits(
+            max_connections=CONNECTIONS, max_keepalive_connections=kept, keepalive_expiry=KEEP_SECONDS
+        )  # fmt: skip
+        super().__init__(verify=trust, trust_env=False, limits=limits, proxy=proxy or None)
+        # httpx offers no way to say this; without it a server that sends a header byte by byte is waited for.
+        self._pool._network_backend = _Backend(self._pool._network_backend)
+
+
+@dataclass
+class _Backend(httpcore.NetworkBackend):
+    inner: httpcore.NetworkBackend
+
+    def connect_tcp(self, host: str, port: int, timeout: float | None = None, *others: Any, **more: Any) -> Any:
+        return _Timed(self.inner.connect_tcp(host, port, _at_most(timeout), *others, **more))
+
+
+@dataclass
+class _Timed(httpcore.NetworkStream):
+    inner: httpcore.NetworkStream
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        return self.inner.read(max_bytes, _at_most(timeout))
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self.inner.write(buffer, _at_most(timeout))
+
+    def close(self) -> None:
+        self.inner.close()
+
+    def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> httpcore.NetworkStream:
+        return _Timed(self.inner.start_tls(ssl_context, server_hostname, _at_most(timeout)))
+
+    def get_extra_info(self, info: str) -> Any:
+        return self.inner.get_extra_info(info)
+
+
+def _at_most(timeout: float | None) -> float | None:
+    deadline = _until.get()
+    if deadline is None or timeout is None:
+        return timeout
+    return max(min(timeout, deadline.left), 0.001)
+
+
+@contextmanager
+def _limited(deadline: Deadline) -> Iterator[None]:
+    before = _until.set(deadline)
+    try:
+        yield
+    finally:
+        _until.reset(before)
+
+
+def _whole(response: httpx.Response, most: int, deadline: Deadline) -> bytes | Lost:
+    pieces, size = [], 0
+    for piece in response.iter_bytes():
+        pieces.append(piece)
+        size += len(piece)
+        if size > most:
+            return Lost(f"answered more than {most:,} bytes", hint="Nothing of it was used.", final=True)
+        if deadline.left <= 0:
+            return Lost(f"had not ended its answer after {deadline.seconds:g} s", hint=AGAIN)
+    return b"".join(pieces)
+
+
+def _named(response: httpx.Response) -> Mapping[str, str]:
+    return {name.lower(): value for name, value in response.headers.items()}
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    seen: BaseException | None = error
+    while seen is not None:
+        yield seen
+        seen = seen.__cause__ or seen.__context__
+
+
+def _proxy_for(address: str) -> str:
+    place = urlsplit(address)
+    if proxy_bypass(place.hostname or ""):
+        return ""
+    found = getproxies()
+    return found.get(place.scheme) or found.get("all") or ""
+
+
+@cache
+def _sender() -> str:
+    return f"wxtuning/{version('wxtuning')}"

@@ -1,0 +1,211 @@
+"""What a person says about a service: where it is, who asks, how patiently. Checked; asks nobody."""
+
+from __future__ import annotations
+
+import re
+import ssl
+from collections.abc import Iterator
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import SecretStr
+
+from wxtuning.retry import Patience
+
+if TYPE_CHECKING:
+    import httpx
+
+OnUnknown = Literal["settle", "ask"]
+
+ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+"""What a service calls things by, unlike a person."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """A service, a project or space of it, and who asks; see `Watsonx`, which says what each means."""
+
+    url: str
+    project: str | None = None
+    space: str | None = None
+    create_project: bool = False
+    api_key: SecretStr | None = field(default=None, repr=False)
+    username: str | None = None
+    password: SecretStr | None = field(default=None, repr=False)
+    token: SecretStr | None = field(default=None, repr=False)
+    ca: str | Path | None = None
+    platform_url: str | None = None
+    auth_url: str | None = None
+    version: str | None = None
+    connection: str | None = None
+    submit_settle: float = 120.0
+    on_unknown: OnUnknown = "settle"
+    http_client: httpx.Client | None = field(default=None, repr=False, compare=False)
+    patience: Patience = field(default_factory=Patience, repr=False, compare=False)
+
+    @property
+    def hosts(self) -> frozenset[str]:
+        """Those that were named."""
+        named = (self.url, self.platform_url, self.auth_url)
+        return frozenset(urlsplit(url).netloc for url in named if url)
+
+    @property
+    def secrets(self) -> tuple[SecretStr, ...]:
+        """What must be shown to nobody."""
+        return tuple(secret for secret in (self.api_key, self.password, self.token) if secret)
+
+
+def veiled(secret: str | SecretStr | None) -> SecretStr | None:
+    """A secret that shows itself to nobody by accident; blanks around it are no part of it.
+
+    What is no text becomes an empty one, so that it is not shown either.
+    """
+    if secret is None or isinstance(secret, SecretStr):
+        return secret
+    return SecretStr(secret.strip() if isinstance(secret, str) else "")
+
+
+def revealed(secret: SecretStr | None) -> str | None:
+    """The secret itself."""
+    return secret.get_secret_value() if secret else None
+
+
+def problems_of(settings: Settings) -> Iterator[str]:
+    """All that is wrong with the settings."""
+    yield from _problems_of_addresses(settings)
+    yield from _problems_of_credentials(settings)
+    yield from _problems_of_place(settings)
+    yield from _problems_of_times(settings)
+    yield from _problems_of_client(settings.http_client)
+    if settings.ca is not None and (reason := _unusable(settings.ca)):
+        yield f"ca={str(settings.ca)!r} cannot be used: {reason}"
+
+
+EXAMPLES = {
+    "url": "https://us-south.ml.cloud.ibm.com or https://cpd.example.com",
+    "platform_url": "https://api.dataplatform.cloud.ibm.com",
+    "auth_url": "https://iam.cloud.ibm.com/identity/token",
+}
+
+
+def _problems_of_addresses(settings: Settings) -> Iterator[str]:
+    for name, example in EXAMPLES.items():
+        url = getattr(settings, name)
+        if url is None and name != "url":
+            continue
+        if not isinstance(url, str):
+            yield f"{name}={url!r}; expected text, such as {example}"
+        elif problem := _problem_of(name, url):
+            yield f"{problem}; expected for example {example}"
+
+
+def _problem_of(name: str, url: str) -> str:
+    try:
+        found = urlsplit(url)
+        host, _ = found.hostname, found.port
+    except ValueError:
+        return f"{name}={url!r} is no address of a server"
+    if "@" in found.netloc:
+        return f"{name} holds a user or a password; give them as arguments or in the environment"
+    if found.scheme == "http" and host:
+        return (
+            f"{name}={url!r} is not encrypted, which the official SDK refuses (start a server of your own with "
+            "`wxtuning serve --tls`)"
+        )
+    if found.scheme != "https" or not host or found.query or found.fragment:
+        return f"{name}={url!r} is no address of a server"
+    return ""
+
+
+def _problems_of_credentials(settings: Settings) -> Iterator[str]:
+    kinds = [name for name in ("api_key", "password", "token") if getattr(settings, name)]
+    for name in ("api_key", "password", "token"):
+        yield from _problems_of_secret(name, getattr(settings, name))
+    if len(kinds) > 1:
+        yield f"{' and '.join(f'{name}=' for name in kinds)} are given; expected one of them"
+    if not kinds:
+        yield "no credentials are given; expected api_key= (with username= on Cloud Pak for Data), password= or token="
+    if settings.password and not settings.username:
+        yield "username= is missing; expected it beside password="
+    for name in ("username", "version", "connection"):
+        value = getattr(settings, name)
+        if value is not None and not (isinstance(value, str) and value.strip()):
+            yield f"{name}={value!r}; expected text"
+
+
+def _problems_of_secret(name: str, secret: SecretStr | None) -> Iterator[str]:
+    if secret is not None and not secret:
+        yield f"{name}= is empty, or is no text"
+    elif secret and not secret.get_secret_value().isprintable():
+        yield f"{name}= holds a line break or another character that cannot be typed; it is not shown here"
+    elif secret and name == "token" and not is_token(secret):
+        yield "token= holds a blank or a letter that no token has; it is not shown here"
+
+
+def is_token(secret: SecretStr) -> bool:
+    """Whether a text can be sent as a token."""
+    value = secret.get_secret_value()
+    return value.isascii() and value.isprintable() and " " not in value
+
+
+def _problems_of_place(settings: Settings) -> Iterator[str]:
+    given = {name: getattr(settings, name) for name in ("project", "space")}
+    for name, value in given.items():
+        if value is not None and not (isinstance(value, str) and value.strip()):
+            yield f"{name}={value!r}; expected a name or an id"
+    if sum(value is not None for value in given.values()) != 1:
+        both = "both are" if settings.project is not None else "neither is"
+        yield f"{both} given; expected either project= or space=, a name or an id"
+    if settings.create_project and settings.project is None:
+        yield "create_project=True; expected project= with the name of the project to make"
+
+
+def _problems_of_times(settings: Settings) -> Iterator[str]:
+    settle = settings.submit_settle
+    if isinstance(settle, bool) or not isinstance(settle, (int, float)) or not 0 <= settle <= 86_400:
+        yield f"submit_settle={settle!r}; expected seconds from 0 to 86,400"
+    if settings.on_unknown not in ("settle", "ask"):
+        yield f"on_unknown={settings.on_unknown!r}; expected 'settle' or 'ask'"
+    if not isinstance(settings.patience, Patience):
+        yield f"patience={settings.patience!r}; expected a Patience"
+
+
+def _problems_of_client(client: object) -> Iterator[str]:
+    if client is None:
+        return
+    import httpx
+
+    if not isinstance(client, httpx.Client):
+        yield f"http_client={type(client).__name__}; expected an httpx.Client"
+        return
+    # What lies below such a transport cannot be seen, and the SDK's own repeats what must be sent once.
+    ways = {client._transport, *filter(None, client._mounts.values())}
+    if others := sorted({type(way).__name__ for way in ways if type(way) is not httpx.HTTPTransport}):
+        yield (
+            f"http_client= sends over {', '.join(others)}, which may send a request twice and so start a job twice; "
+            "expected an httpx.Client with httpx's own transport"
+        )
+
+
+def _unusable(ca: object) -> str:
+    if not isinstance(ca, (str, Path)):
+        return "expected the path of a file"
+    try:
+        ssl.create_default_context(cafile=str(ca))
+    except (OSError, ssl.SSLError) as cause:
+        return str(cause.strerror) if isinstance(cause, FileNotFoundError) else "expected certificates in PEM format"
+    return ""
+
+
+def tidied(settings: Settings) -> Settings:
+    """The same with addresses as they are compared: without a slash at the end."""
+    urls = {name: url.rstrip("/") for name in EXAMPLES if (url := getattr(settings, name))}
+    return replace(settings, **urls)
+
+
+def public(settings: Settings) -> dict[str, Any]:
+    """What may be shown, and what another process needs besides."""
+    shown = {each.name: getattr(settings, each.name) for each in fields(settings) if each.repr}
+    return {**shown, "patience": settings.patience}

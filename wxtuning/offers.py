@@ -1,0 +1,86 @@
+"""Which base models a backend tunes, as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol, overload, runtime_checkable
+
+from wxtuning import registry
+from wxtuning.errors import NotOffered
+from wxtuning.ports import ModelOffer
+from wxtuning.tables import Table
+
+
+@runtime_checkable
+class _TellsModels(Protocol):
+    name: str
+
+    def models(self) -> tuple[ModelOffer, ...]: ...
+
+
+def models(backend: object = "local", *, method: str | None = None, task: str | None = None) -> Offers:
+    """The base models that a backend tunes.
+
+    Args:
+        backend: `wx.Watsonx(...)`, `wx.Local()`, or a name such as `"watsonx"`, with settings from the environment.
+        method: `prompt_tuning` or `lora`: only models that are tuned so.
+        task: Only models for this task; one that names no tasks takes any.
+
+    Raises:
+        NotOffered: if the backend does not tell.
+    """
+    asked = registry.backend(backend) if isinstance(backend, str) else backend
+    if not isinstance(asked, _TellsModels):
+        name = getattr(asked, "name", type(asked).__name__)
+        raise NotOffered(f"{name} does not tell its models", backend=name, hint="Name a model; plan() checks it.")
+    note = "any folder or Hugging Face model id can be named too" if asked.name == "local" else ""
+    return Offers(asked.name, asked.models(), note).of(method=method, task=task)
+
+
+@dataclass(frozen=True)
+class Offers(Sequence[ModelOffer]):
+    """Base models by name; printed or shown in a notebook, a table."""
+
+    backend: str
+    models: tuple[ModelOffer, ...]
+    note: str = ""
+
+    def of(self, *, method: str | None = None, task: str | None = None) -> Offers:
+        """Those that are tuned by this method, for this task; a model that names no tasks takes any."""
+        found = tuple(
+            model
+            for model in self.models
+            if (method is None or method in model.methods) and (task is None or not model.tasks or task in model.tasks)
+        )
+        return Offers(self.backend, found, self.note)
+
+    def table(self) -> Table:
+        rows = tuple(
+            (model.id, ", ".join(model.methods), ", ".join(model.tasks) or "any", model.state, model.ends or "-")
+            for model in self.models
+        )
+        columns = ("model", "methods", "tasks", "state", "ends")
+        notes = (self.note,) if self.note else ()
+        return Table(title=f"Base models of {self.backend}", columns=columns, rows=rows, notes=notes)
+
+    @overload
+    def __getitem__(self, place: int) -> ModelOffer: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> tuple[ModelOffer, ...]: ...
+
+    def __getitem__(self, place: int | slice) -> ModelOffer | tuple[ModelOffer, ...]:
+        return self.models[place]
+
+    def __iter__(self) -> Iterator[ModelOffer]:
+        return iter(self.models)
+
+    def __len__(self) -> int:
+        return len(self.models)
+
+    def __str__(self) -> str:
+        return str(self.table())
+
+    def _repr_html_(self) -> str:
+        return self.table().html()

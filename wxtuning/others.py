@@ -1,0 +1,124 @@
+"""A job that the journal knows nothing of: started by somebody else, elsewhere, or by another program."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol, cast, runtime_checkable
+
+from wxtuning import registry, steps
+from wxtuning.deployment import Deployment
+from wxtuning.errors import NotOffered, WxTuningError
+from wxtuning.folder import slug
+from wxtuning.found import FoundRun
+from wxtuning.registry import Backend
+from wxtuning.runner import Listener, drive, ignore
+from wxtuning.spec import DeploymentSpec, WaitPolicy
+from wxtuning.status import JobRef, JobState, JobStatus, Metric
+
+POLL_SECONDS = 10.0
+
+
+@runtime_checkable
+class TellsRuns(Protocol):
+    """A backend that knows more runs than the journal of this machine."""
+
+    def runs(self) -> tuple[FoundRun, ...]:
+        """All of them, the newest first."""
+        ...
+
+    def run(self, id: str) -> FoundRun:
+        """The run with this id, as the backend names it."""
+        ...
+
+
+@dataclass(frozen=True)
+class FoundJob:
+    """A job found at its backend. Nothing is known of its rows here, so there is nothing to evaluate it on.
+
+    Args:
+        found: What the backend tells of it.
+        backend: Where it is.
+    """
+
+    found: FoundRun
+    backend: Backend
+
+    @property
+    def id(self) -> str:
+        return str(self.found.job)
+
+    @property
+    def status(self) -> JobStatus:
+        return self.backend.status(self.found.job)
+
+    @property
+    def state(self) -> JobState:
+        return self.status.state
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        return self.backend.metrics(self.found.job)
+
+    @property
+    def logs(self) -> str:
+        return self.backend.logs(self.found.job)
+
+    def cancel(self) -> None:
+        """Ask the job to stop."""
+        self.backend.cancel(self.found.job)
+
+    def wait(
+        self, policy: WaitPolicy | None = None, *, listen: Listener = ignore,
+        sleep: Callable[[float], None] = time.sleep, clock: Callable[[], float] = time.monotonic,
+    ) -> JobStatus:  # fmt: skip
+        """Watch the job to its end.
+
+        Raises:
+            JobFailed, JobCanceled, WaitTimeout: as the job went.
+        """
+        chain = steps.wait(self.backend, self.found.job, policy or WaitPolicy(), poll_seconds=POLL_SECONDS, clock=clock)
+        return drive(chain, listen=listen, sleep=sleep)
+
+    def deploy(self, deployment: str | DeploymentSpec) -> Deployment:
+        """Make the completed job's model answer under a name, once."""
+        spec = DeploymentSpec(name=deployment) if isinstance(deployment, str) else deployment
+        ref = steps.deploy(self.backend, self.found.job, spec, f"{slug(spec.name)}-{slug(self.found.job.id)}")
+        tokens = self.found.method.max_output_tokens if self.found.method else None
+        return Deployment(name=spec.name, ref=ref, max_new_tokens=tokens or 128, words={}, deployer=self.backend)
+
+    def __repr__(self) -> str:
+        return f"FoundJob({self.id!r})"
+
+
+def found_job(id: str, on: Backend | None) -> FoundJob:
+    """The job of this reference (`watsonx:ID`), at its backend.
+
+    Raises:
+        WxTuningError: if that is no reference, or its backend only knows its own runs.
+        JobLost: if the backend knows no such job.
+    """
+    try:
+        job = JobRef.parse(id)
+    except ValueError as cause:
+        raise WxTuningError(f"there is no run {id!r}", hint="`wxtuning runs` lists all of this machine.") from cause
+    backend = on or registry.backend(job.backend)
+    return FoundJob(cast(TellsRuns, _telling(backend)).run(job.id), backend)
+
+
+def found_runs(backend: Backend) -> tuple[FoundRun, ...]:
+    """Every run that a backend knows, whoever started it, the newest first.
+
+    Raises:
+        NotOffered: if it does not tell.
+    """
+    return cast(TellsRuns, _telling(backend)).runs()
+
+
+def _telling(backend: Backend) -> Backend:
+    if isinstance(backend, TellsRuns):
+        return backend
+    raise NotOffered(
+        f"{backend.name} does not list the runs of others", backend=backend.name, hint="wxtuning.runs() lists ours."
+    )
