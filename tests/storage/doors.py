@@ -50,9 +50,9 @@ class Door:
 
     def settings(self) -> dict[str, Any]:
         """How a store is told where to go, and as whom."""
-        where = {"endpoint": self.wire.endpoint, "bucket": self.bucket.name, "part_bytes": PART}
+        where = {"endpoint": self.wire.url, "bucket": self.bucket.name, "part_bytes": PART}
         if self.iam:
-            address = self.wire.endpoint + TOKEN_PATH
+            address = self.wire.url + TOKEN_PATH
             return where | {"api_key": API_KEY, "instance_id": INSTANCE_ID, "auth_endpoint": address}
         return where | {"access_key": OWNER.access_key, "secret_key": OWNER.secret_key}
 

@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from tests.storage.signing import signed
-from tests.storage.wire import Answer, Exchange, Headers
+from tests.storage.wire import Exchange
+from tests.wires import Answer, Before, Cut, Headers, LostAnswer, Then  # noqa: F401 - what every wire knows is found here too
 
 PIECE_SECONDS = 0.02
 DRIPPED_BYTES = 300
@@ -24,29 +25,7 @@ class Reset:
 
     def __call__(self, exchange: Exchange) -> None:
         exchange.body(self.after)
-        exchange.dropped()
-
-
-@dataclass(frozen=True)
-class LostAnswer:
-    """The storage does what it is asked, and the client sees the connection reset."""
-
-    def __call__(self, exchange: Exchange) -> None:
-        exchange.passed_on()
-        exchange.dropped()
-
-
-@dataclass(frozen=True, kw_only=True)
-class CutAnswer:
-    """The connection ends after so many bytes of the answer's body; before that, something else happens."""
-
-    after: int
-    happens: Callable[[], object] = lambda: None
-
-    def __call__(self, exchange: Exchange) -> None:
-        answer = exchange.passed_on()
-        self.happens()
-        exchange.answered(answer, cut_after=self.after)
+        exchange.reset()
 
 
 @dataclass(frozen=True)
@@ -58,7 +37,7 @@ class BlackHole:
     def __call__(self, exchange: Exchange) -> None:
         exchange.body(self.after)
         exchange.wire.closing.wait()
-        exchange.dropped()
+        exchange.reset()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,7 +63,7 @@ class Silence:
         exchange.body(self.after)
         self.then()
         exchange.wire.closing.wait()
-        exchange.dropped()
+        exchange.reset()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -219,30 +198,6 @@ def etag_of(content: bytes) -> str:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Then:
-    """The request is passed on; before the answer is, something else happens."""
-
-    happens: Callable[[], object]
-
-    def __call__(self, exchange: Exchange) -> None:
-        answer = exchange.passed_on()
-        self.happens()
-        exchange.answered(answer)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Before:
-    """Something happens, and then the request is passed on."""
-
-    happens: Callable[[], object]
-
-    def __call__(self, exchange: Exchange) -> None:
-        exchange.body()
-        self.happens()
-        exchange.answered(exchange.passed_on())
-
-
-@dataclass(frozen=True, kw_only=True)
 class Instead:
     """Something happens once so much of the body has come, and the storage never hears of the request."""
 
@@ -252,7 +207,7 @@ class Instead:
     def __call__(self, exchange: Exchange) -> None:
         exchange.body(self.after)
         self.happens()
-        exchange.dropped()
+        exchange.reset()
 
 
 KMS = (("x-amz-server-side-encryption", "aws:kms"),)

@@ -99,7 +99,7 @@ def test_p12_a_body_that_drips_ends_on_time(hmac: Door, operation: str) -> None:
 def test_a_transfer_does_not_wait_for_a_token_that_another_one_has_more_time_for(iam: Door) -> None:
     asked = threading.Event()
     iam.wire.breaks("Token", Silence(then=asked.set), times=ALWAYS)
-    service = TokenService(iam.wire.endpoint + TOKEN_PATH, SecretStr(API_KEY), None, time.monotonic)
+    service = TokenService(iam.wire.url + TOKEN_PATH, SecretStr(API_KEY), None, time.monotonic)
     authority = Authority(lambda: ApiKey(service.api_key), lambda _: service, "us-east-1", can_change=False)
     patient = Limits(Patience(), 60.0)
     with ThreadPoolExecutor(1) as thread:
@@ -165,7 +165,7 @@ def test_a_name_that_nobody_looks_up_is_given_up_on_time(hmac: Door, monkeypatch
 
 
 def test_of_several_addresses_the_first_that_answers_is_taken(hmac: Door, monkeypatch: pytest.MonkeyPatch) -> None:
-    port = int(hmac.wire.endpoint.rpartition(":")[2])
+    port = int(hmac.wire.url.rpartition(":")[2])
     look_up = socket.getaddrinfo
 
     def with_a_dead_one(host: Any, asked: Any, *more: Any, **named: Any) -> Any:

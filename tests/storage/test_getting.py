@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.storage.doors import CONTENT, Door, noise
-from tests.storage.faults import DENIED, BlackHole, CutAnswer, Refusal, flipped, slow_down
+from tests.storage.faults import DENIED, BlackHole, Cut, Refusal, flipped, slow_down
 from tests.storage.wire import ALWAYS
 from wxtuning.errors import NotAuthorized, NotOffered, Unavailable, UploadIntegrityError, WxTuningError
 
@@ -26,7 +26,7 @@ def to(tmp_path: Path) -> Path:
 def test_a_download_that_breaks_goes_on_where_it_broke(door: Door, to: Path, after: int) -> None:
     ref = door.put()
     door.wire.heals()
-    door.wire.breaks("GetObject", CutAnswer(after=after))
+    door.wire.breaks("GetObject", Cut(after=after))
     door.store().get(ref, to)
     assert to.read_bytes() == CONTENT
     _, again = door.wire.of("GetObject")
@@ -38,7 +38,7 @@ def test_a_download_that_breaks_goes_on_where_it_broke(door: Door, to: Path, aft
 def test_a_download_that_breaks_again_and_again_ends_in_an_error(hmac: Door, to: Path) -> None:
     ref = hmac.put()
     hmac.wire.heals()
-    hmac.wire.breaks("GetObject", CutAnswer(after=0), times=ALWAYS)
+    hmac.wire.breaks("GetObject", Cut(after=0), times=ALWAYS)
     with pytest.raises(Unavailable):
         hmac.store().get(ref, to)
     assert hmac.wire.asked["GetObject"] <= 6
@@ -74,7 +74,7 @@ def test_a_file_that_changes_between_two_tries_is_not_patched_together(hmac: Doo
     ref = hmac.put()
     hmac.wire.heals()
     key, other = hmac.bucket.key_of(ref), noise(len(CONTENT), seed=5)
-    hmac.wire.breaks("GetObject", CutAnswer(after=3_000_000, happens=lambda: hmac.bucket.put(key, other)))
+    hmac.wire.breaks("GetObject", Cut(after=3_000_000, happens=lambda: hmac.bucket.put(key, other)))
     with pytest.raises(UploadIntegrityError):
         hmac.store().get(ref, to)
     assert to.read_bytes() == b"older"

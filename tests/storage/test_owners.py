@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from tests.storage.doors import CONTENT, PART, RUN, Door, key_for, noise
-from tests.storage.faults import CutAnswer, TwoAtATime
+from tests.storage.faults import Cut, TwoAtATime
 from tests.storage.wire import ALWAYS
 
 LINES = noise(1000)
@@ -122,7 +122,7 @@ def test_a_prefix_keeps_stores_apart(door: Door) -> None:
 def test_a_note_whose_answer_breaks_is_read_again(door: Door) -> None:
     ref = door.put(LINES)
     door.wire.heals()
-    door.wire.breaks("GetObject", CutAnswer(after=10))
+    door.wire.breaks("GetObject", Cut(after=10))
     assert door.store().list(RUN) == (ref,)
-    door.wire.breaks("GetObject", CutAnswer(after=10))
+    door.wire.breaks("GetObject", Cut(after=10))
     assert door.put(LINES) == ref

@@ -281,7 +281,7 @@ def test_a_refusal_in_the_middle_leaves_no_open_upload(hmac: Door) -> None:
 
 def test_a_redirect_to_another_host_is_not_followed(hmac: Door, swift: Swift) -> None:
     with wire_to(swift.endpoint) as elsewhere:
-        away = Refusal(status=307, code="TemporaryRedirect", headers=(("Location", f"{elsewhere.endpoint}/x/y"),))
+        away = Refusal(status=307, code="TemporaryRedirect", headers=(("Location", f"{elsewhere.url}/x/y"),))
         hmac.wire.breaks("*", away, times=ALWAYS)
         with pytest.raises(WxTuningError):
             hmac.put(SMALL)

@@ -7,21 +7,20 @@ from __future__ import annotations
 
 import copy
 import json
-import logging
 import multiprocessing
 import os
 import pickle
-import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.shown import every_logger, places_of, raised_by
 from tests.storage.bucket import Bucket
 from tests.storage.children import PROCESSES, ended, started
 from tests.storage.doors import CONTENT, RUN, Door, noise, of_a_file
-from tests.storage.faults import DENIED, EXPIRED, SKEWED, WRONG_REGION, BlackHole, CutAnswer, Echo, Flip, Refusal, Reset
+from tests.storage.faults import DENIED, EXPIRED, SKEWED, WRONG_REGION, BlackHole, Cut, Echo, Flip, Refusal, Reset
 from tests.storage.iam import API_KEY, Iam
 from tests.storage.swift import OWNER, Swift
 from tests.storage.tls import certificate
@@ -30,8 +29,6 @@ from wxtuning.adapters.cos import COS
 from wxtuning.errors import NotAuthorized, WxTuningError
 
 SESSION = "session-token-0123456789"
-MOST_SHOWN = 20_000  # a part of the file is megabytes of text if shown, the head of a request is not
-TESTS = Path(__file__).parents[1]
 
 
 def secrets_of(door: Door) -> list[str]:
@@ -45,28 +42,8 @@ def shown_in(text: str, door: Door) -> list[str]:
 
 @pytest.fixture
 def every_log() -> Iterator[list[str]]:
-    """What every logger says, at any level, down to the last byte that a record holds."""
-    said: list[str] = []
-
-    class Listener(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            said.append(f"{record.getMessage()} {record.__dict__!r}")
-            if record.exc_info:
-                said.append("".join(traceback.format_exception(*record.exc_info)))
-
-    root, listener = logging.getLogger(), Listener(0)
-    before = root.level
-    loud = [logger for logger in logging.Logger.manager.loggerDict.values() if isinstance(logger, logging.Logger)]
-    levels = [(logger, logger.level) for logger in loud]
-    root.addHandler(listener)
-    root.setLevel(logging.DEBUG)
-    for logger in loud:
-        logger.setLevel(logging.DEBUG)
-    yield said
-    root.removeHandler(listener)
-    root.setLevel(before)
-    for logger, level in levels:
-        logger.setLevel(level)
+    with every_logger() as said:
+        yield said
 
 
 def test_a_store_shows_none(door: Door) -> None:
@@ -178,45 +155,15 @@ def test_an_error_of_whoever_watches_shows_none(door: Door) -> None:
 
 def test_an_error_in_the_middle_of_reading_shows_none(door: Door, tmp_path: Path) -> None:
     ref = door.put()
-    door.wire.breaks("GetObject", CutAnswer(after=0), times=ALWAYS, where=of_a_file)
+    door.wire.breaks("GetObject", Cut(after=0), times=ALWAYS, where=of_a_file)
     error = raised_by(lambda: door.store().get(ref, tmp_path / "back.jsonl"))
     assert places_that_show(error, door) == []
-
-
-def raised_by(work: Callable[[], object]) -> WxTuningError:
-    with pytest.raises(WxTuningError) as failure:
-        work()
-    return failure.value
 
 
 def places_that_show(error: BaseException, door: Door) -> list[str]:
     """Where a secret stands: in an error, one of its causes or contexts, or a frame of any of them."""
     again = f"pickle: {pickle.loads(pickle.dumps(error))!r}" if isinstance(error, WxTuningError) else ""
     return [place[:200] for place in (*places_of(error), again) if shown_in(place, door)]
-
-
-def places_of(error: BaseException) -> Iterator[str]:
-    seen: set[int] = set()
-    waiting: list[BaseException | None] = [error]
-    while waiting:
-        each = waiting.pop()
-        if each is None or id(each) in seen:
-            continue
-        seen.add(id(each))
-        waiting += [each.__cause__, each.__context__]
-        yield f"{type(each).__name__}: {each} {each!r} {each.args} {vars(each)}"
-        yield "".join(traceback.format_exception(each))
-        for frame, line in traceback.walk_tb(each.__traceback__):
-            if TESTS not in Path(frame.f_code.co_filename).parents:
-                yield f"{frame.f_code.co_qualname}, line {line}: {shown_of(frame.f_locals)}\n"
-
-
-def shown_of(variables: Mapping[str, object]) -> dict[str, str]:
-    return {name: repr(value) for name, value in variables.items() if not is_large(value)}
-
-
-def is_large(value: object) -> bool:
-    return isinstance(value, bytes | bytearray | memoryview) and len(value) > MOST_SHOWN
 
 
 def test_an_error_with_credentials_of_a_function_shows_none(hmac: Door, every_log: list[str]) -> None:

@@ -12,6 +12,7 @@ from tests.server.processes import Running
 from tests.watsonx.wire import Wire, wire_to
 from wxtuning.adapters.watsonx import Watsonx
 from wxtuning.adapters.watsonx.service import Service
+from wxtuning.adapters.watsonx.settings import Settings
 from wxtuning.retry import Patience
 from wxtuning.testing import FakeClock
 
@@ -97,3 +98,9 @@ def service(wire: Wire, patience: Patience) -> Iterator[Service]:
     found = Watsonx(**asked_of(wire, patience=patience)).service
     yield found
     found.close()
+
+
+@pytest.fixture
+def settings(wire: Wire, patience: Patience) -> Settings:
+    """What the parts of such a backend are told."""
+    return Settings(url=wire.url, patience=patience)

@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from tests.watsonx.wire import SECONDS, Answer, Exchange, Request, without
+from tests.watsonx.wire import Exchange, without
+from tests.wires import SECONDS, Answer, Before, Cut, LostAnswer, Then  # noqa: F401 - what every wire knows is found here too
 
 JSON = (("Content-Type", "application/json"),)
 HTML = (("Content-Type", "text/html"),)
@@ -26,19 +27,6 @@ def _answer(status: int, body: bytes | None, headers: Mapping[str, str]) -> Answ
     content = refusal(status) if body is None else body
     kind = HTML if content.startswith(b"<") else JSON
     return Answer(status=status, headers=(*kind, *headers.items()), body=content)
-
-
-@dataclass(frozen=True)
-class LostAnswer:
-    """The server acts; the client sees the connection reset, or ended, and no answer."""
-
-    how: Literal["rst", "fin"] = "rst"
-
-    def __call__(self, exchange: Exchange) -> None:
-        exchange.passed_on()
-        if self.how == "rst":
-            exchange.reset()
-        exchange.hung_up()
 
 
 @dataclass(frozen=True)
@@ -99,26 +87,7 @@ class Drip:
     headers_too: bool = False
 
     def __call__(self, exchange: Exchange) -> None:
-        answer = exchange.passed_on()
-        head = f"HTTP/1.1 {answer.status} OK\r\nContent-Length: {len(answer.body)}\r\n".encode()
-        content = head + b"Content-Type: application/json\r\n\r\n" + answer.body
-        at = 0 if self.headers_too else len(content) - len(answer.body)
-        exchange.sent(content[:at])
-        for byte in content[at:]:
-            exchange.sent(bytes([byte]))
-            if exchange.wire.closing.wait(self.every):
-                break
-        exchange.hung_up()
-
-
-@dataclass(frozen=True)
-class Cut:
-    """The server acts; its answer ends after so many bytes of the body."""
-
-    after: int = 10
-
-    def __call__(self, exchange: Exchange) -> None:
-        exchange.answered(exchange.passed_on(), cut_after=self.after)
+        exchange.dripped(exchange.passed_on(), self.every, head_at_once=not self.headers_too)
 
 
 @dataclass
@@ -171,20 +140,6 @@ class Changed:
     def __call__(self, exchange: Exchange) -> None:
         answer = exchange.passed_on()
         exchange.answered(replace(answer, body=json.dumps(self.change(json.loads(answer.body))).encode()))
-
-
-@dataclass(frozen=True)
-class Before:
-    """Something is done before the request is passed on, and `after` its answer came back but was not sent on yet."""
-
-    do: Callable[[Request], object] = lambda request: None
-    after: Callable[[Request], object] = lambda request: None
-
-    def __call__(self, exchange: Exchange) -> None:
-        self.do(exchange.request)
-        answer = exchange.passed_on()
-        self.after(exchange.request)
-        exchange.answered(answer)
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import time
-import traceback
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
@@ -12,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from tests.server.processes import Running, serving
+from tests.shown import places_of
 from tests.storage.swift import BESIDE_THE_TESTS, OWNER, Swift
 from tests.storage.swift import serving as serving_swift
 from tests.watsonx.faults import Instead, LostAnswer, Refusal
 from tests.watsonx.test_data_assets import lines
-from tests.watsonx.wire import Wire
 from wxtuning import LocalStore, steps
 from wxtuning.adapters.cos import COS
 from wxtuning.adapters.watsonx import Watsonx
@@ -25,7 +23,6 @@ from wxtuning.adapters.watsonx.service import Service
 from wxtuning.adapters.watsonx.settings import Settings
 from wxtuning.errors import AdapterError, NotOffered
 from wxtuning.ports import TuningRequest
-from wxtuning.retry import Patience
 from wxtuning.runner import drive
 from wxtuning.spec import PromptTuning, WaitPolicy
 from wxtuning.status import DataRef, JobState
@@ -48,11 +45,6 @@ def store(tmp_path: Path) -> COS:
 @pytest.fixture
 def data(store: COS) -> DataRef:
     return DataRef(uri=f"cos://{store.bucket}/team/train-1.jsonl", sha256="0" * 64, rows=5, size_bytes=50)
-
-
-@pytest.fixture
-def settings(wire: Wire, patience: Patience) -> Settings:
-    return Settings(url=wire.url, patience=patience)
 
 
 @pytest.fixture
@@ -134,14 +126,14 @@ def test_a_given_connection_to_another_bucket_is_refused(connections, service, s
     settings = Settings(url=wire.url, connection=made, patience=settings.patience)
     with pytest.raises(NotOffered, match=f"leads to bucket {store.bucket}, the lines are in another-bucket") as caught:
         Connections(service, settings).reference(elsewhere, other)
-    assert SECRET not in shown(caught.value)
+    assert SECRET not in "".join(places_of(caught.value))
 
 
 def test_a_missing_connection_is_named(service, settings, store, data, wire):
     settings = Settings(url=wire.url, connection="none of this name", patience=settings.patience)
     with pytest.raises(NotOffered, match="no connections 'none of this name'") as caught:
         Connections(service, settings).reference(data, store)
-    assert SECRET not in shown(caught.value)
+    assert SECRET not in "".join(places_of(caught.value))
 
 
 def test_a_folder_of_this_machine_cannot_be_reached(connections, tmp_path):
@@ -157,14 +149,7 @@ def test_a_refused_connection_shows_no_key_in_any_frame(connections, store, data
     wire.breaks(MAKE, act)
     with pytest.raises(AdapterError) as caught:
         connections.reference(data, store)
-    assert SECRET not in shown(caught.value)
-
-
-def shown(error: BaseException) -> str:
-    """All that a traceback with the values of our own frames would show."""
-    told = traceback.TracebackException.from_exception(error, capture_locals=True)
-    ours = [frame for frame in told.stack if "wxtuning" in frame.filename and "tests" not in frame.filename]
-    return "".join([str(error), *(json.dumps(frame.locals) for frame in ours)])
+    assert SECRET not in "".join(places_of(caught.value))
 
 
 # --- a whole job ------------------------------------------------------------------------------------------------------

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from tests.watsonx.faults import LOGIN_PAGE, Changed, Cut, Dropped, Instead, LostAnswer, Refusal
-from tests.watsonx.wire import Wire
 from wxtuning import steps
 from wxtuning.adapters.watsonx.assets import Assets
 from wxtuning.adapters.watsonx.service import Service
@@ -16,17 +15,11 @@ from wxtuning.adapters.watsonx.settings import Settings
 from wxtuning.adapters.watsonx.source import AssetRows
 from wxtuning.errors import InputChangedError, NotOffered, UploadIntegrityError
 from wxtuning.records import Record
-from wxtuning.retry import Patience
 from wxtuning.status import DataRef
 
 MAKE, ATTACH = "POST /v2/assets", "POST /v2/assets/{id}/attachments"
 SEND, COMPLETE = "PUT /v2/asset_uploads/{id}", "POST /v2/assets/{id}/attachments/{id}/complete"
 REMOVE = "DELETE /v2/assets/{id}"
-
-
-@pytest.fixture
-def settings(wire: Wire, patience: Patience) -> Settings:
-    return Settings(url=wire.url, patience=patience)
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 
 from tests.watsonx import children, deployers
 from tests.watsonx.conftest import asked_of
-from tests.watsonx.faults import Before
+from tests.watsonx.faults import Before, Then
 from tests.watsonx.test_data_assets import ATTACH, COMPLETE, SEND, content_of, lines, named
 from tests.watsonx.test_data_assets import MAKE as MAKE_ASSET
 from tests.watsonx.test_deploying import LIST, MAKE, PROMOTE, SHOW, identity, made
@@ -31,10 +31,10 @@ def killed(wire, operation, work, *arguments, acted):
     """Do the work in a process that is killed when it asks for this, before or after the service acts."""
     running = []
 
-    def kill(_):
+    def kill():
         os.kill(running[0].pid, signal.SIGKILL)
 
-    wire.breaks(operation, Before(after=kill) if acted else Before(do=kill))
+    wire.breaks(operation, Then(happens=kill) if acted else Before(happens=kill))
     running.append(children.started(work, asked_of(wire), *arguments))
     assert children.ended(running[0]) == KILLED
 

@@ -11,7 +11,7 @@ from tests.server.models import COMMENTS
 from tests.server.processes import Running
 from tests.watsonx.faults import LOGIN_PAGE, Changed, Instead, Late, LostAnswer, Refusal
 from tests.watsonx.tuned import amend, completed, job
-from tests.watsonx.wire import ALWAYS, Wire
+from tests.watsonx.wire import ALWAYS
 from wxtuning.adapters.watsonx.asking import Asking
 from wxtuning.adapters.watsonx.deployments import Deployments
 from wxtuning.adapters.watsonx.service import Service
@@ -19,7 +19,6 @@ from wxtuning.adapters.watsonx.settings import Settings
 from wxtuning.adapters.watsonx.trainings import Trainings
 from wxtuning.errors import AdapterError, AmbiguousSubmitError, JobFailed, Unavailable
 from wxtuning.ports import Decoding
-from wxtuning.retry import Patience
 from wxtuning.spec import DeploymentSpec
 from wxtuning.status import DeploymentRef, JobRef
 
@@ -27,11 +26,6 @@ MAKE, LIST, SHOW = "POST /ml/v4/deployments", "GET /ml/v4/deployments", "GET /ml
 PROMOTE = "POST /projects/api/rest/catalogs/assets/{id}/promote"
 SPEC = DeploymentSpec(name="support tone", description="Tone of comments", tags=("team-a",))
 SHORT = Decoding(max_new_tokens=20)
-
-
-@pytest.fixture
-def settings(wire: Wire, patience: Patience) -> Settings:
-    return Settings(url=wire.url, patience=patience)
 
 
 @pytest.fixture
@@ -112,7 +106,7 @@ def test_a_list_that_lags_behind_is_waited_for(deployments, server, tuned, key, 
 
 def test_a_lost_answer_that_cannot_be_looked_up_stops_the_chain(deployments, tuned, key, wire):
     wire.breaks(MAKE, LostAnswer())
-    wire.breaks(LIST, Refusal(403), first=1, times=ALWAYS)
+    wire.breaks(LIST, Refusal(403), first=2, times=ALWAYS)
     with pytest.raises(AmbiguousSubmitError, match=f"wxtuning.{key}"):
         deployments.deploy(tuned, SPEC, key)
     assert wire.asked[MAKE] == 1

@@ -9,7 +9,7 @@ import pytest
 
 from tests.watsonx import children, jobs
 from tests.watsonx.conftest import asked_of
-from tests.watsonx.faults import Before
+from tests.watsonx.faults import Before, Then
 from tests.watsonx.jobs import CREATE, LIST
 
 KILLED = -signal.SIGKILL
@@ -42,10 +42,10 @@ def test_a_kill_around_the_request_leaves_one_job(cpd_wire, backend_on_cpd, home
 def test_a_kill_while_the_service_works_leaves_one_job(cpd_wire, backend_on_cpd, home, tmp_path, key, operation, acted):
     running = []
 
-    def kill(_):
+    def kill():
         os.kill(running[0].pid, signal.SIGKILL)
 
-    cpd_wire.breaks(operation, Before(after=kill) if acted else Before(do=kill))
+    cpd_wire.breaks(operation, Then(happens=kill) if acted else Before(happens=kill))
     running.append(child(cpd_wire, home, tmp_path, key))
     assert children.ended(running[0]) == KILLED
     check_one_job(cpd_wire, backend_on_cpd, tmp_path, key, posts=1)

@@ -4,25 +4,22 @@ from __future__ import annotations
 
 import base64
 import json
-import logging
 import os
 import pickle
-import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.shown import every_logger, places_of, raised_by
 from tests.watsonx.conftest import Connect, asked_of
 from tests.watsonx.faults import Cut, Dropped, Instead, LostAnswer, Refusal, Silence, refusal
 from tests.watsonx.wire import ALWAYS, Act, Answer, Exchange, Wire
 from wxtuning.adapters.watsonx import Watsonx
 from wxtuning.adapters.watsonx.service import NOWHERE, Service
-from wxtuning.errors import WxTuningError
 from wxtuning.retry import Patience
 
-TESTS = Path(__file__).parent
 TRAININGS = "/ml/v4/trainings"
 LIST, CREATE, SIGN_IN = f"GET {TRAININGS}", "POST /v2/spaces", "POST /i*"
 WRONG = "wrong-canary-0123456789"
@@ -51,30 +48,12 @@ def secrets(wire: Wire) -> Secrets:
 
 @pytest.fixture
 def every_log() -> Iterator[list[str]]:
-    """What every logger says, at any level, down to the last value that a record holds."""
     import httpcore  # noqa: F401 - its loggers are listened to
     import httpx  # noqa: F401
     import ibm_watsonx_ai.client  # noqa: F401
 
-    said: list[str] = []
-
-    class Listener(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            said.append(f"{record.getMessage()} {record.__dict__!r}")
-            if record.exc_info:
-                said.append("".join(traceback.format_exception(*record.exc_info)))
-
-    listener = Listener(0)
-    known = [each for each in logging.Logger.manager.loggerDict.values() if isinstance(each, logging.Logger)]
-    loggers = [logging.getLogger(), *known]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.DEBUG)
-    loggers[0].addHandler(listener)
-    yield said
-    loggers[0].removeHandler(listener)
-    for logger, level in zip(loggers, levels, strict=True):
-        logger.setLevel(level)
+    with every_logger() as said:
+        yield said
 
 
 def echo(exchange: Exchange) -> None:
@@ -119,7 +98,7 @@ def test_no_failure_shows_one(wire: Wire, clock: Any, secrets: Secrets, every_lo
         _ = service.container
     wire.breaks(operation, act, times=ALWAYS)
     error = raised_by(lambda: asked(service))
-    assert secrets.shown_in(all_of(error)) == []
+    assert secrets.shown_in("\n".join(places_of(error))) == []
     assert secrets.shown_in("\n".join(every_log)) == []
     assert secrets.shown_in(repr(pickle.loads(pickle.dumps(error)))) == []
 
@@ -145,7 +124,7 @@ def test_no_failed_way_in_shows_one(
     wire: Wire, connected: Connect, secrets: Secrets, every_log: list[str], capfd: Any, way: str
 ) -> None:
     error = raised_by(lambda: connected(wire, **WAYS_IN[way]).service.get(TRAININGS))
-    assert secrets.shown_in(all_of(error)) == []
+    assert secrets.shown_in("\n".join(places_of(error))) == []
     assert secrets.shown_in("\n".join(every_log)) == []
     assert secrets.shown_in("".join(capfd.readouterr())) == []
 
@@ -193,29 +172,4 @@ def test_a_constructor_that_refuses_shows_none(wire: Wire, secrets: Secrets, mon
         lambda: Watsonx.from_ready(file),
         lambda: Watsonx.from_ready(file, password=WRONG),
     ):
-        assert secrets.shown_in(all_of(raised_by(work))) == []
-
-
-def raised_by(work: Callable[[], object]) -> WxTuningError:
-    with pytest.raises(WxTuningError) as failure:
-        work()
-    return failure.value
-
-
-def all_of(error: BaseException) -> str:
-    """An error, its causes and contexts with all they hold, and every local variable of every frame but the tests'."""
-    texts: list[str] = []
-    seen: set[int] = set()
-    waiting: list[BaseException | None] = [error]
-    while waiting:
-        each = waiting.pop()
-        if each is None or id(each) in seen:
-            continue
-        seen.add(id(each))
-        waiting += [each.__cause__, each.__context__]
-        texts += [str(each), repr(each), repr(each.args), repr(vars(each))]
-        texts += ["".join(traceback.format_exception(each))]
-        for frame, _ in traceback.walk_tb(each.__traceback__):
-            if TESTS not in Path(frame.f_code.co_filename).parents:
-                texts += [repr(value) for name, value in frame.f_locals.items() if name != "cls"]
-    return "\n".join(texts)
+        assert secrets.shown_in("\n".join(places_of(raised_by(work)))) == []

@@ -119,7 +119,7 @@ def test_who_chose_to_be_asked_decides(cpd_wire, connected, asked, key):
 
 def test_a_look_up_that_fails_stops_with_tag_and_time_and_the_two_ways_on(cpd_wire, backend_on_cpd, asked, key):
     cpd_wire.breaks(CREATE, LostAnswer())
-    cpd_wire.breaks(LIST, Refusal(500), first=1, times=ALWAYS)
+    cpd_wire.breaks(LIST, Refusal(500), first=2, times=ALWAYS)
     with pytest.raises(wx.AmbiguousSubmitError, match=f"wxtuning.{key}") as caught:
         backend_on_cpd.submit(asked, key)
     assert caught.value.since.startswith("20")
@@ -132,7 +132,7 @@ def test_a_look_up_that_fails_stops_with_tag_and_time_and_the_two_ways_on(cpd_wi
 
 def test_what_was_found_by_hand_is_adopted(cpd_wire, backend_on_cpd, asked, key):
     cpd_wire.breaks(CREATE, LostAnswer())
-    cpd_wire.breaks(LIST, Refusal(500), first=1, times=ALWAYS)
+    cpd_wire.breaks(LIST, Refusal(500), first=2, times=ALWAYS)
     with pytest.raises(wx.AmbiguousSubmitError):
         backend_on_cpd.submit(asked, key)
     [identity] = jobs.listed(cpd_wire.running, key)
