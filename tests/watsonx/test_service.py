@@ -14,6 +14,7 @@ from tests.server.processes import Running
 from tests.watsonx.conftest import Connect
 from tests.watsonx.faults import Changed, Cut, Drip, Endless, Instead, LostAnswer, Refusal, refusal
 from tests.watsonx.wire import ALWAYS, Wire, wire_to
+from wxtuning.adapters.watsonx.containers import named
 from wxtuning.adapters.watsonx.faults import Missing, Refused, Unsettled
 from wxtuning.adapters.watsonx.service import NOWHERE, Container, Service
 from wxtuning.errors import AdapterError, NotAuthorized, NotOffered, Unavailable
@@ -92,7 +93,7 @@ def test_a_project_is_found_by_its_name(wire: Wire, connected: Connect) -> None:
 def test_a_space_is_found_by_name_and_by_id(wire: Wire, connected: Connect) -> None:
     for name in ("wxtuning", wire.running.space):
         found = connected(wire, project=None, space=name).service
-        assert found.container == Container("space", wire.running.space) == found.space("wxtuning")
+        assert found.container == Container("space", wire.running.space) == named(found, "space", "wxtuning")
 
 
 def test_an_unknown_name_is_answered_with_those_that_are_near(wire: Wire, connected: Connect) -> None:
@@ -110,7 +111,7 @@ def test_a_name_of_several_is_refused_with_their_ids(wire: Wire, connected: Conn
     service = connected(wire).service
     ids = {new_space(service, "twice") for _ in range(2)}
     with pytest.raises(NotOffered) as failure:
-        service.space("twice")
+        named(service, "space", "twice")
     assert all(identity in str(failure.value) for identity in ids)
 
 

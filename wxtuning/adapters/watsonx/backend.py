@@ -16,6 +16,7 @@ from wxtuning.adapters.watsonx.asking import Asking, base, snippets
 from wxtuning.adapters.watsonx.assets import Assets
 from wxtuning.adapters.watsonx.capabilities import Capabilities
 from wxtuning.adapters.watsonx.connections import Connections
+from wxtuning.adapters.watsonx.containers import own
 from wxtuning.adapters.watsonx.data import Data
 from wxtuning.adapters.watsonx.deployments import Deployments
 from wxtuning.adapters.watsonx.faults import BACKEND
@@ -174,7 +175,7 @@ class Watsonx:
                 backend=self.name,
                 hint="Set WATSONX_APIKEY (or WATSONX_PASSWORD, WATSONX_TOKEN) for this process too.",
             )
-        return Service(self.settings)
+        return Service(self.settings, own)
 
     @cached_property
     def _capabilities(self) -> Capabilities:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal, cast
 
+from wxtuning.adapters.watsonx.containers import named
 from wxtuning.adapters.watsonx.faults import BACKEND, Missing, Refused
 from wxtuning.adapters.watsonx.once import Found, found_in, id_in, once, tag_of
 from wxtuning.adapters.watsonx.promotion import promoted
@@ -56,7 +57,7 @@ class Deployments:
             AdapterError: if the service cannot deploy it, or the serving name is somebody else's.
             Unavailable: if model or deployment are not there in time; the same call goes on waiting.
         """
-        place = self._service.space(asked.space) if asked.space else self._service.container
+        place = named(self._service, "space", asked.space) if asked.space else self._service.container
         making = _Making(self._service, place, tag_of(key))
         identity = once(
             making, making.tag, lambda: self._body(job, asked, place, making.tag), settings=self._settings,
