@@ -168,8 +168,10 @@ class TuningExperiment:
                 (settings from the variables COS_...), `s3://bucket/prefix` (AWS_...), `file:///folder`, or a Path.
 
         Raises:
-            PlanError: from `plan()`, for what is no store, and if nothing could be put there.
+            PlanError: for None; from `plan()`, for what else is no store, and if nothing could be put there.
         """
+        if store is None:
+            raise PlanError([".upload() was given None; expected a store"], hint="Without .upload() there is none.")
         return self._set(_store=store)
 
     def tune(self, method: Method | None = None, **parameters: Any) -> TuningExperiment:

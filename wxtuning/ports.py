@@ -170,11 +170,20 @@ class Writing(Protocol):
 
     @property
     def data(self) -> DataRef:
-        """What was stored; there once the block has ended without an error."""
+        """What was stored.
+
+        Raises:
+            AdapterError: before the block has ended, and if it ended with an error.
+        """
         ...
 
     def write(self, content: bytes | bytearray | memoryview, /) -> int:
-        """Take the next bytes; returns how many."""
+        """Take the next bytes; returns how many.
+
+        Raises:
+            TypeError: for anything else, such as text.
+            AdapterError: after the block has ended.
+        """
         ...
 
 
