@@ -81,7 +81,8 @@ class ModelOffer:
 class TuningRequest:
     """One job: the method with every parameter resolved, the data, and what for.
 
-    `validation` is None without such rows. `store` keeps the data; None where they are files of this machine.
+    `validation` is None without such rows. `store` keeps the data; None where they are files of this machine. `owner`
+    is the key of the run that needs what is made of the data there; empty: the job's own key.
     """
 
     name: str
@@ -91,6 +92,7 @@ class TuningRequest:
     store: Store | None = None
     description: str = ""
     tags: tuple[str, ...] = ()
+    owner: str = ""
     task: Task = "generation"
 
 
@@ -378,6 +380,24 @@ class Deployer(Protocol):
 
     def delete(self, ref: DeploymentRef) -> None:
         """Remove a deployment; nothing happens if it is gone."""
+        ...
+
+
+@runtime_checkable
+class ChecksDeployment(Protocol):
+    """A Deployer that can tell, before anything is paid, what stands against a deployment."""
+
+    def check_deployment(self, deployment: DeploymentSpec, *, run: str, job: str) -> None:
+        """Make sure that a tuned model could be deployed so; changes nothing.
+
+        Args:
+            deployment: Where, and under which names.
+            run: The key of the run, whose own deployment is in nobody's way; empty while it is not known.
+            job: The key of its job; empty while it is not known.
+
+        Raises:
+            AdapterError: what stands against it.
+        """
         ...
 
 

@@ -36,12 +36,20 @@ def backend(name: str) -> Backend:
     Raises:
         PlanError: if no adapter has this name.
     """
-    announced = {point.name: point.value for point in entry_points(group=GROUP)}
-    known = {**announced, **_BACKENDS}
+    known = _known()
     if name not in known:
         raise PlanError([f"there is no backend {name!r}; known: {', '.join(sorted(known))}"])
     module, _, attribute = known[name].partition(":")
     return cast(Backend, attrgetter(attribute)(import_module(module))())
+
+
+def is_backend(name: str) -> bool:
+    """Whether `backend` takes this name."""
+    return name in _known()
+
+
+def _known() -> dict[str, str]:
+    return {**{point.name: point.value for point in entry_points(group=GROUP)}, **_BACKENDS}
 
 
 class Later:

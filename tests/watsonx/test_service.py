@@ -12,14 +12,15 @@ import pytest
 
 from tests.server.processes import Running
 from tests.watsonx.conftest import Connect
-from tests.watsonx.faults import Changed, Cut, Drip, Endless, Instead, LostAnswer, Refusal, refusal
+from tests.watsonx.faults import Changed, Cut, Drip, Dropped, Endless, Instead, LostAnswer, Refusal, refusal
 from tests.watsonx.wire import ALWAYS, Wire, wire_to
 from wxtuning.adapters.watsonx.containers import named
 from wxtuning.adapters.watsonx.faults import Missing, Refused, Unsettled
 from wxtuning.adapters.watsonx.service import NOWHERE, Container, Service
-from wxtuning.errors import AdapterError, NotAuthorized, NotOffered, Unavailable
+from wxtuning.errors import AdapterError, AmbiguousSubmitError, NotAuthorized, NotOffered, Unavailable
 from wxtuning.retry import Patience
 from wxtuning.testing import FakeClock
+from wxtuning.unsettled import submit_again
 
 TRAININGS, DEPLOYMENTS = "/ml/v4/trainings", "/ml/v4/deployments"
 LIST, PROJECT = f"GET {TRAININGS}", "GET /v2/projects/{id}"
@@ -123,6 +124,15 @@ def test_a_missing_project_is_made_once(cpd_wire: Wire, connected: Connect, how:
     again = connected(cpd_wire, project=name, create_project=True).service.container
     assert found == again
     assert cpd_wire.asked["POST /transactional/v2/projects"] == 1
+
+
+def test_a_project_that_may_have_been_made_has_a_way_out(cpd_wire: Wire, connected: Connect) -> None:
+    asking = {"project": f"doubtful {cpd_wire.url}", "create_project": True, "on_unknown": "ask"}
+    cpd_wire.breaks("POST /transactional/v2/projects", Dropped())
+    with pytest.raises(AmbiguousSubmitError) as failure:
+        _ = connected(cpd_wire, **asking).service.container
+    submit_again(failure.value.tag)
+    assert connected(cpd_wire, **asking).service.container.kind == "project"
 
 
 def test_a_missing_project_of_the_cloud_is_not_made(cloud: Running, cloud_wire: Wire, connected: Connect) -> None:
