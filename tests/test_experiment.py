@@ -373,7 +373,54 @@ def test_a_failed_job_shows_its_last_log_lines():
     with pytest.raises(wx.JobFailed, match="the loss is NaN") as caught:
         finish()
     assert "last line" in str(caught.value)
-    assert caught.value.hint == "lower learning_rate"
+    assert caught.value.hint.startswith("lower learning_rate\n")
+    assert "change the experiment's name" in caught.value.hint
+
+
+def test_a_log_that_cannot_be_had_does_not_hide_why_a_job_failed(monkeypatch):
+    backend = FakeBackend(statuses=[JobStatus(state=JobState.FAILED, word="failed", message="the loss is NaN")])
+    monkeypatch.setattr(backend, "logs", _raising(wx.Unavailable("no answer", backend="fake")))
+    _, finish = watched(backend)
+    with pytest.raises(wx.JobFailed, match=r"the loss is NaN\n.*the log cannot be read: no answer"):
+        finish()
+
+
+def _raising(error):
+    def raising(*_):
+        raise error
+
+    return raising
+
+
+def test_a_curve_that_cannot_be_read_does_not_stop_a_run_that_is_paid(experiment, backend, monkeypatch):
+    monkeypatch.setattr(backend, "metrics", _raising(wx.AdapterError("the metrics cannot be read", backend="fake")))
+    heard = []
+    run = experiment.run(listen=heard.append)
+    assert run.scores["tuned"] == 1.0 and run.deployment.generate("this is blue") == "blue"
+    assert "the metrics cannot be read" in [getattr(event, "text", "") for event in heard]
+    assert "the metrics cannot be read" in str(run.report)
+    with pytest.raises(wx.AdapterError):
+        _ = run.metrics
+
+
+def test_what_is_made_for_the_job_belongs_to_the_run(experiment, backend):
+    run = experiment.run()
+    assert backend.jobs[run.plan.job_key].owner == run.key
+
+
+def test_a_deployment_that_was_removed_is_made_again(experiment, backend):
+    run = experiment.run()
+    run.deployment.delete()
+    again = experiment.run()
+    assert backend.find_deployment(run.key) == again.deployment.ref
+    assert (backend.calls["submit"], backend.calls["deploy"]) == (1, 2)
+
+
+def test_a_deployment_that_cannot_be_looked_for_is_believed_in(experiment, backend, monkeypatch):
+    first = experiment.run()
+    monkeypatch.setattr(backend, "find_deployment", _raising(wx.Unavailable("no answer", backend="fake")))
+    assert experiment.run().deployment.ref == first.deployment.ref
+    assert backend.calls["deploy"] == 1
 
 
 def test_a_cancelled_job_says_so():

@@ -200,10 +200,15 @@ def test_a_relative_home_folder_stays_where_it_was_when_the_program_moves(tmp_pa
     assert home_folder("here") == Path.cwd() / "here"
 
 
-def test_a_home_folder_that_cannot_be_made_is_named(tmp_path):
+def test_a_home_folder_that_cannot_be_made_is_named_with_where_to_name_another(tmp_path, monkeypatch):
+    home = tmp_path / "file" / "home"
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(WxTuningError, match=r"cannot make the folder .*file") as caught:
-        home_folder(tmp_path / "file" / "home")
+        home_folder(home)
+    assert caught.value.hint == "Name another folder."
+    monkeypatch.setenv("WXTUNING_HOME", str(home))
+    with pytest.raises(WxTuningError, match=r"cannot make the folder .*file") as caught:
+        home_folder()
     assert "WXTUNING_HOME" in caught.value.hint
 
 

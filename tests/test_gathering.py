@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 import resource
 import threading
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field
 
 import pytest
 
 import wxtuning as wx
 from wxtuning import schedule, steps
-from wxtuning.errors import JobFailed
-from wxtuning.events import Pause, Progress
+from wxtuning.errors import JobFailed, NotOffered
+from wxtuning.events import Call, Pause, Progress
 from wxtuning.status import JobRef, JobState, JobStatus
 from wxtuning.testing import FakeBackend, FakeClock
 
@@ -74,6 +75,30 @@ def test_an_interruption_leaves_every_chain():
     assert left == [0, 1]
 
 
+def test_a_chain_that_advances_while_it_is_left_is_closed_when_that_is_done():
+    begun, go_on, left = threading.Event(), threading.Event(), threading.Event()
+
+    def chain():
+        try:
+            begun.set()
+            go_on.wait(20)
+            yield Pause(1.0)
+        finally:
+            left.set()
+
+    async def canceled():
+        task = asyncio.create_task(schedule.adrive_all([chain()]))
+        await asyncio.to_thread(begun.wait, 20)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert not left.is_set()
+        go_on.set()
+        assert await asyncio.to_thread(left.wait, 20)
+
+    asyncio.run(canceled())
+
+
 def test_async_chains_wait_at_the_same_time_and_leave_the_loop_free():
     async def both():
         turns = 0
@@ -91,6 +116,112 @@ def test_async_chains_wait_at_the_same_time_and_leave_the_loop_free():
 
     results, turns = asyncio.run(both())
     assert results == list(range(5)) and turns > 10
+
+
+@dataclass
+class OneAfterAnother(FakeBackend):
+    """Accepts the first job, and deploys its model, only when it has been asked for all the others."""
+
+    many: int = 3
+    first: dict = field(default_factory=dict)
+    others: dict = field(default_factory=lambda: {call: threading.Event() for call in ("submit", "deploy")})
+
+    def submit(self, request, key):
+        job = super().submit(request, key)
+        self._await_others("submit", key)
+        return job
+
+    def deploy(self, job, deployment, key):
+        ref = super().deploy(job, deployment, key)
+        self._await_others("deploy", key)
+        return ref
+
+    def preview(self, job):
+        raise NotOffered("deployed models answer only", backend=self.name)
+
+    def _await_others(self, call, key):
+        first = self.first.setdefault(call, key)
+        if self.calls[call] >= self.many:
+            self.others[call].set()
+        assert key != first or self.others[call].wait(20), f"nobody else was asked to {call}"
+
+
+def three_on(backend, rows):
+    experiment = wx.TuningExperiment("held up").load(rows).to_jsonl(input="text", output="colour").on(backend)
+    experiment = experiment.evaluate(holdout=0.2).deploy("colours").wait(every=0.01)
+    return [experiment.tune(num_epochs=number) for number in (2, 3, 4)]
+
+
+@pytest.mark.parametrize("gathered", [wx.gather, lambda *work: asyncio.run(wx.agather(*work))])
+def test_a_run_whose_submission_or_deployment_waits_holds_up_no_other(rows, gathered):
+    backend = OneAfterAnother()
+    runs = gathered(*three_on(backend, rows))
+    assert [run.state for run in runs] == ["completed"] * 3
+
+
+def test_a_run_alone_makes_its_calls_in_the_thread_of_the_caller(rows):
+    threads = set()
+
+    class Remembering(FakeBackend):
+        def submit(self, request, key):
+            threads.add(threading.current_thread())
+            return super().submit(request, key)
+
+    three_on(Remembering(), rows)[0].run()
+    assert threads == {threading.main_thread()}
+
+
+def test_an_error_of_a_call_ends_its_own_run_only(rows):
+    class Refusing(FakeBackend):
+        def submit(self, request, key):
+            if request.method.num_epochs == 3:
+                raise NotOffered("not today", backend=self.name)
+            return super().submit(request, key)
+
+    first, second, third = wx.gather(*three_on(Refusing(), rows), return_exceptions=True)
+    assert isinstance(second, NotOffered)
+    assert (first.state, third.state) == ("completed", "completed")
+
+
+def calling(act, number):
+    """A chain that makes a call and returns its number."""
+    call = Call(step="submit", act=act)
+    yield call
+    call.result()
+    return number
+
+
+def test_no_more_calls_are_made_at_once_than_there_are_threads_for():
+    lock, going, most = threading.Lock(), [], []
+
+    def act():
+        with lock:
+            going.append(1)
+            most.append(len(going))
+        time.sleep(0.005)
+        with lock:
+            going.pop()
+
+    assert schedule.drive_all([calling(act, number) for number in range(100)]) == list(range(100))
+    assert 1 < max(most) <= schedule.MOST_CALLS
+
+
+def test_an_interruption_waits_for_no_call():
+    begun, go_on = threading.Event(), threading.Event()
+
+    def act():
+        begun.set()
+        go_on.wait(20)
+
+    def interrupted(seconds):
+        if begun.is_set():
+            raise KeyboardInterrupt
+
+    chain = calling(act, 0)
+    with pytest.raises(KeyboardInterrupt):
+        schedule.drive_all([chain, waiting(1)], sleep=interrupted)
+    assert not go_on.is_set() and list(chain) == []
+    go_on.set()
 
 
 @dataclass

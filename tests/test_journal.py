@@ -71,6 +71,18 @@ def test_starting_a_finished_step_again_does_not_undo_it(journal):
     assert journal.run("run") == before
 
 
+def test_a_step_that_is_taken_back_goes_with_those_begun_after_it_and_can_be_done_again(journal):
+    for step in ("submit", "tune", "deploy"):
+        journal.start("run", step)
+        journal.finish("run", step, "here")
+    journal.undo("run", "tune")
+    journal.undo("run", "nothing")
+    assert [entry.step for entry in journal.run("run").steps] == ["submit"]
+    journal.start("run", "tune")
+    journal.finish("run", "tune", "there")
+    assert journal.run("run").value("tune") == "there"
+
+
 @pytest.mark.parametrize(("run", "step"), [("run", "upload"), ("other", "tune")])
 def test_a_step_that_never_started_cannot_finish(journal, run, step):
     journal.start("run", "tune")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from typer.testing import CliRunner
 
 import wxtuning as wx
+from wxtuning.cli import app
 from wxtuning.found import FoundRun
 from wxtuning.others import FoundJob
 from wxtuning.ports import ModelOffer
@@ -75,7 +77,8 @@ def test_a_run_that_was_not_tuned_by_our_methods_says_so():
         wx.Plan.from_run(found)
 
 
-def test_an_unknown_run_without_a_backend_says_how_to_name_one(home):
+def test_an_unknown_run_without_a_backend_says_how_to_name_one(home, monkeypatch):
+    monkeypatch.delenv("WATSONX_URL", raising=False)
     with pytest.raises(wx.WxTuningError, match="on=backend"):
         wx.attach("watsonx:7")
 
@@ -93,3 +96,24 @@ def test_runs_are_listed_without_the_credentials_of_their_backend(home, rows, mo
 def test_lora_keeps_its_rank():
     found = Telling().run("7")
     assert FoundRun(job=found.job, name="", status=found.status, method=LoRA("a/any", r=4)).spec.method.model == "a/any"
+
+
+def test_a_method_that_is_none_is_refused_by_name():
+    with pytest.raises(wx.PlanError, match=r"'prompt_tunning'.*prompt_tuning.*lora"):
+        wx.models(Telling(), method="prompt_tunning")
+    said = CliRunner().invoke(app, ["models", "--method", "prompt_tunning"])
+    assert isinstance(said.exception, wx.PlanError)
+
+
+@pytest.mark.parametrize("command", ["models", "runs"])
+@pytest.mark.parametrize("option", ["--project", "--space", "--ca"])
+def test_a_place_without_a_service_is_refused(command, option, home, monkeypatch):
+    monkeypatch.delenv("WATSONX_URL", raising=False)
+    said = CliRunner().invoke(app, [command, option, "sandbox"])
+    assert isinstance(said.exception, wx.WxTuningError)
+    assert option in str(said.exception) and "--url" in str(said.exception)
+
+
+def test_a_job_of_a_backend_that_only_knows_its_own_is_no_run(home):
+    with pytest.raises(wx.WxTuningError, match="there is no run 'local:7'; the newest are"):
+        wx.attach("local:7")

@@ -136,6 +136,12 @@ def test_a_long_cell_is_folded_and_not_cut():
     assert max(map(len, lines)) <= 40
 
 
+def test_a_whole_column_is_never_broken_over_lines():
+    job = "watsonx:fine_tunings/" + "0123456789ab" * 3
+    asked = Table(title="Runs", columns=("job", "name"), rows=((job, "word " * 40),), whole=("job",))
+    assert job in asked.text(80)
+
+
 def test_a_table_without_rows_still_shows_its_head():
     empty = Table(title="Runs", columns=("name",), rows=())
     assert "name" in empty.text()

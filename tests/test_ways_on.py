@@ -48,3 +48,43 @@ def test_a_run_is_named_by_its_key_though_its_job_has_another(rows):
     intents.begin("trainings", f"wxtuning.{plan.job_key}")
     wx.adopt(plan.key, "id-9")
     assert intents.last("trainings", f"wxtuning.{plan.job_key}").id == "id-9"
+
+
+@pytest.fixture
+def finished(rows):
+    """A run that is done, whose job was adopted."""
+    from wxtuning.testing import FakeBackend
+
+    experiment = wx.TuningExperiment("doubt").load(rows).to_jsonl(input="text", output="colour").evaluate(holdout=0.25)
+    run = experiment.deploy("colours").on(FakeBackend()).run()
+    intents = Intents(Journal(home_folder() / "journal.db"))
+    for tag in (run.key, run.plan.job_key):
+        intents.begin("a place", f"wxtuning.{tag}", Outcome.ADOPTED, "id-7")
+    return run
+
+
+def done(run):
+    return {entry.step for entry in Journal(home_folder() / "journal.db").run(run.key).steps}
+
+
+@pytest.mark.parametrize("again", [wx.submit_again, lambda tag: wx.adopt(tag, "id-8")])
+def test_a_job_that_was_adopted_by_mistake_is_taken_back_with_all_that_was_done_with_it(finished, again):
+    again(f"wxtuning.{finished.plan.job_key}")
+    assert done(finished) == set()
+
+
+def test_a_deployment_that_was_adopted_by_mistake_is_taken_back_and_the_job_stays(finished):
+    wx.adopt(f"wxtuning.{finished.key}", "id-8")
+    assert done(finished) == {"submit", "tune"}
+
+
+def test_who_says_the_same_again_takes_nothing_back(finished):
+    wx.adopt(f"wxtuning.{finished.plan.job_key}", "watsonx:id-7")
+    assert done(finished) == {"submit", "tune", "evaluate", "deploy"}
+
+
+def test_what_carries_a_name_in_place_of_a_tag_is_named_by_it():
+    intents = Intents(Journal(home_folder() / "journal.db"))
+    intents.begin("projects", "project fresh")
+    wx.adopt("project fresh", "id-7")
+    assert intents.last("projects", "project fresh").id == "id-7"

@@ -19,6 +19,7 @@ from wxtuning.events import Event, StepFinished
 from wxtuning.experiment import TuningExperiment
 from wxtuning.folder import home_folder
 from wxtuning.job import TuningRun, attach, foreign_runs, runs
+from wxtuning.others import FoundJob
 from wxtuning.progress import ProgressBar, is_watched
 from wxtuning.runner import Listener, ignore
 from wxtuning.spec import LoRA, Method, PromptTuning
@@ -124,7 +125,7 @@ def _summary(run: TuningRun) -> dict[str, object]:
     adapter = _adapter(run) / "adapter_model.safetensors"
     return {
         "scores": run.scores,
-        "loss": [metric.loss for metric in run.metrics if metric.loss is not None],
+        "loss": [metric.loss for metric in run.report.metrics if metric.loss is not None],
         "examples": plan.train.rows,
         "held_out": plan.test.rows if plan.test else 0,
         "adapter_bytes": adapter.stat().st_size,
@@ -185,8 +186,8 @@ def list_runs(
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list.")] = False,
 ) -> None:  # fmt: skip
     """List the runs of this machine, the newest first; with --url or --ready-file, those of a service."""
-    if url or ready_file:
-        return cli_places.list_found(cli_places.place(url, ready_file, project, space, ca), as_json=as_json)
+    if not isinstance(place := cli_places.place(url, ready_file, project, space, ca), Local):
+        return cli_places.list_found(place, as_json=as_json)
     found = runs()
     if as_json:
         typer.echo(json.dumps([{"run": run.key, "state": run.state, "scores": run.scores} for run in found]))
@@ -208,7 +209,13 @@ def show(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Show a run: its plan, its data, its loss curve and its scores."""
-    found = attach(run).so_far
+    job = attach(run)
+    if isinstance(job, FoundJob):
+        raise WxTuningError(
+            f"{run} was not started from this machine, so it has no plan and no scores to show",
+            hint="`wxtuning rescue` reads it into an experiment; in Python, wxtuning.attach(id) watches it.",
+        )
+    found = job.so_far
     if as_json:
         typer.echo(json.dumps(_summary(found)))
         return

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -28,13 +30,18 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON and nothing els
 
 
 def place(url: str = "", ready: Path | None = None, project: str = "", space: str = "", ca: str = "") -> Backend:
-    """The service that the options name, with what they leave open from the environment; else this machine."""
-    if not (url or ready):
-        return Local()
-    from wxtuning.adapters.watsonx import Watsonx
-
+    """The service that the options name, with what they leave open from the environment; without any, this machine."""
     said = {"url": url, "project": project, "space": space, "ca": ca}
     given: dict[str, Any] = {name: value for name, value in said.items() if value}
+    if not (given or ready):
+        return Local()
+    if not (url or ready or os.environ.get("WATSONX_URL", "").strip()):
+        raise WxTuningError(
+            f"{' and '.join(f'--{name}' for name in given)} is part of a service, and none is named",
+            hint="Say which: --url or --ready-file, or the environment variable WATSONX_URL.",
+        )
+    from wxtuning.adapters.watsonx import Watsonx
+
     return Watsonx.from_ready(ready, **given) if ready else Watsonx.from_env(**given)
 
 
@@ -59,8 +66,9 @@ def list_found(backend: Backend, *, as_json: bool) -> None:
         typer.echo(json.dumps([{"job": str(run.job), "name": run.name, "state": run.status.word} for run in found]))
         return
     rows = tuple((str(run.job), run.name, run.status.word, _model(run), run.created_at[:19]) for run in found)
-    table = Table(title=f"Runs of {backend.name}", columns=("job", "name", "state", "base model", "started"), rows=rows)
-    typer.echo(str(table) if rows else "no runs there yet")
+    columns = ("job", "name", "state", "base model", "started")
+    table = Table(title=f"Runs of {backend.name}", columns=columns, rows=rows, whole=("job",))
+    typer.echo(table.text(width=140) if rows else "no runs there yet")
 
 
 def _model(run: FoundRun) -> str:
@@ -72,16 +80,18 @@ def rescue(
     url: Url = "", ready_file: Ready = None, project: Project = "", space: Space = "", ca: CA = "",
     out: Annotated[Path, typer.Option(help="The YAML file to write.")] = Path("experiment.yaml"),
     model: Annotated[str, typer.Option(help="Another base model, where the old one cannot be had.")] = "",
+    force: Annotated[bool, typer.Option("--force", help="Replace files that are there already.")] = False,
 ) -> None:  # fmt: skip
     """Read a tuning run of a service into an experiment that can be run elsewhere; its rows come along if they can."""
-    backend = place(url, ready_file, project, space, ca)
+    backend: Any = place(url, ready_file, project, space, ca)
     if isinstance(backend, Local):
         raise WxTuningError("there is nothing to rescue from this machine", hint="Say where: --url or --ready-file.")
     found = _found(backend, run)
-    rows = _rows_of(backend, found, out)
     spec = TuningExperiment.from_spec(found.spec).tune(_method(found, model)).spec
+    lines = backend.fetch_rows(found)
+    rows = None if lines is None else out.with_name(f"{slug(found.name or found.job.id)}.jsonl")
     text = Recipe(spec=spec, source=rows.name if rows else None).to_yaml(note=_note(found, rows))
-    write_atomically(out, text.encode())
+    _write({**({rows: lines} if rows else {}), out: text.encode()}, replace=force)
     typer.echo(f"{out}: {found.name!r}, {_model(found)}, {found.status.word}")
     typer.echo(f"{rows}: the rows it was tuned on" if rows else _without_rows(found))
     typer.echo(f"Next: wxtuning plan {out}")
@@ -98,10 +108,20 @@ def _method(found: FoundRun, model: str) -> Any:
     return found.spec.method.model_copy(update={"model": model}) if model else found.spec.method
 
 
-def _rows_of(backend: Any, found: FoundRun, out: Path) -> Path | None:
-    """The rows in a file beside the YAML, or None if the service does not give them."""
-    file = out.with_name(f"{slug(found.name or found.job.id)}.jsonl")
-    return file if backend.fetch_rows(found, file) else None
+def _write(files: Mapping[Path, bytes], *, replace: bool) -> None:
+    """Write all of the files; none of them if that would replace one that holds something else, unless told to."""
+    others = [str(file) for file, content in files.items() if _holds_other(file, content)]
+    if others and not replace:
+        raise WxTuningError(
+            f"nothing was written, as {' and '.join(others)} would be replaced",
+            hint="Name another folder with --out FOLDER/experiment.yaml, or say --force.",
+        )
+    for file, content in files.items():
+        write_atomically(file, content)
+
+
+def _holds_other(file: Path, content: bytes) -> bool:
+    return file.exists() and not (file.is_file() and file.read_bytes() == content)
 
 
 def _note(found: FoundRun, rows: Path | None) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,4 +37,36 @@ class Progress:
     text: str = ""
 
 
-Event = Pause | StepStarted | StepFinished | Progress
+@dataclass(kw_only=True, slots=True)
+class Call:
+    """What the step does next may wait for long: whoever drives several chains may `run` it in a thread meanwhile.
+
+    If nobody does, the chain makes the call itself.
+    """
+
+    step: str
+    act: Callable[[], object] = field(repr=False)
+    _end: Callable[[], object] | None = field(default=None, init=False, repr=False)
+
+    def run(self) -> None:
+        """Make the call; what it returns or raises is kept for the chain."""
+        try:
+            found = self.act()
+        except BaseException as error:  # noqa: BLE001  # it is raised where the chain goes on
+            self._end = _raising(error)
+        else:
+            self._end = lambda: found
+
+    def result(self) -> object:
+        """What the call returned or raised, or does now."""
+        return self._end() if self._end else self.act()
+
+
+def _raising(error: BaseException) -> Callable[[], object]:
+    def end() -> object:
+        raise error
+
+    return end
+
+
+Event = Pause | StepStarted | StepFinished | Progress | Call

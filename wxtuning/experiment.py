@@ -13,6 +13,7 @@ from wxtuning.datareport import DataView
 from wxtuning.errors import DataError, PlanError
 from wxtuning.folder import home_folder, write_atomically
 from wxtuning.job import TuningJob, TuningRun
+from wxtuning.leaving import detaching
 from wxtuning.plan import Plan
 from wxtuning.ports import Deployer, Evaluator, Source, Store, Tuner
 from wxtuning.progress import ProgressBar, is_watched
@@ -168,8 +169,10 @@ class TuningExperiment:
                 (settings from the variables COS_...), `s3://bucket/prefix` (AWS_...), `file:///folder`, or a Path.
 
         Raises:
-            PlanError: from `plan()`, for what is no store, and if nothing could be put there.
+            PlanError: for None; from `plan()`, for what else is no store, and if nothing could be put there.
         """
+        if store is None:
+            raise PlanError([".upload() was given None; expected a store"], hint="Without .upload() there is none.")
         return self._set(_store=store)
 
     def tune(self, method: Method | None = None, **parameters: Any) -> TuningExperiment:
@@ -309,22 +312,25 @@ class TuningExperiment:
         import asyncio
 
         begun = await asyncio.to_thread(self._begun)
-        return TuningRun(await adrive(runner.finished(begun), listen=listen))
+        with detaching(lambda: begun.way_back):
+            return TuningRun(await adrive(runner.finished(begun), listen=listen))
 
     def finishing(self) -> Chain[TuningRun]:
         """The chain of `run`, for a driver of your own or for `gather`; planned and begun when it first advances."""
         return (yield from TuningJob(self._begun()).finishing())
 
     def submit(self) -> TuningJob:
-        """Start the job and return as soon as the backend has accepted it."""
+        """Start the job and return as soon as the backend has accepted it; left before, it says how to come back."""
         begun = self._begun()
-        drive(runner.submitted(begun))
+        with detaching(lambda: begun.way_back):
+            drive(runner.submitted(begun))
         return TuningJob(begun)
 
     def _prepared(self) -> planner.Prepared:
         source = self._rows_from()
-        tuner, test = self._tuner or self._place(), self._test_rows_from()
-        return planner.prepare(self.spec, source, tuner, test=test, store=self._kept_in())
+        tuner, deployer = self._tuner or self._place(), self._deployer or self._place()
+        test = self._test_rows_from()
+        return planner.prepare(self.spec, source, tuner, test=test, store=self._kept_in(), deployer=deployer)
 
     def _drafted(self) -> planner.Draft:
         tuner = self._tuner or self._place()

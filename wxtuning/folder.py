@@ -25,14 +25,15 @@ def home_folder(home: str | Path | None = None) -> Path:
     Raises:
         WxTuningError: if it cannot be made or written.
     """
+    hint = "Name another folder." if home else _ELSEWHERE
     asked = Path(home or os.environ.get("WXTUNING_HOME") or _user_home() / ".wxtuning")
     try:
         folder = asked.expanduser().absolute()
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     except (OSError, RuntimeError) as cause:
-        raise WxTuningError(f"cannot make the folder {asked}: {cause}", hint=_ELSEWHERE) from cause
+        raise WxTuningError(f"cannot make the folder {asked}: {cause}", hint=hint) from cause
     if not os.access(folder, os.W_OK):
-        raise WxTuningError(f"the folder {folder} cannot be written", hint=_ELSEWHERE)
+        raise WxTuningError(f"the folder {folder} cannot be written", hint=hint)
     return folder
 
 

@@ -13,15 +13,16 @@ from wxtuning.status import JobRef, JobStatus
 class FoundRun:
     """One run of a backend.
 
-    `method` holds every parameter that the backend told, None where it is none of ours; `data` names what it was tuned
-    on, in the backend's words. `task` is the backend's own word for it, which may be none of ours. `created_at` is ISO
-    8601.
+    `method` holds every parameter that the backend told, None where it is none of ours, and `reason` then says why.
+    `data` names what it was tuned on, in the backend's words. `task` is the backend's own word for it, which may be
+    none of ours. `created_at` is ISO 8601.
     """
 
     job: JobRef
     name: str
     status: JobStatus
     method: Method | None = None
+    reason: str = ""
     task: str = ""
     description: str = ""
     tags: tuple[str, ...] = ()
@@ -33,10 +34,11 @@ class FoundRun:
         """What was asked for, so that it can be asked again; rows of `input` and `output`, as every backend takes them.
 
         Raises:
-            PlanError: if the backend does not tell how it was tuned.
+            PlanError: if it was tuned in a way that cannot be asked for here, or the backend does not tell how.
         """
         if self.method is None:
-            raise PlanError([f"{self.job} was not tuned by prompt tuning or LoRA, or its backend does not tell how"])
+            reason = self.reason or "its backend does not tell how it was tuned"
+            raise PlanError([f"{self.job} cannot be asked again as prompt tuning or LoRA: {reason}"])
         return ExperimentSpec(
             name=self.name or self.job.id,
             task=_TASKS.get(self.task, "generation"),

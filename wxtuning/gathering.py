@@ -1,4 +1,4 @@
-"""Many runs at once, in one thread. Knows experiments and jobs; knows nothing of what their steps do."""
+"""Many runs at once, watched in one thread. Knows experiments and jobs; knows nothing of what their steps do."""
 
 from __future__ import annotations
 
@@ -26,9 +26,10 @@ def gather(*work: Work, return_exceptions: Literal[True]) -> list[TuningRun | Ex
 
 
 def gather(*work: Work, return_exceptions: bool = False) -> list[TuningRun] | list[TuningRun | Exception]:
-    """Run experiments and jobs to their ends, all of them at once, in this thread; their runs in order.
+    """Run experiments and jobs to their ends, all of them at once; their runs in order.
 
-    Waiting takes most of a run's time: while one waits, the others advance. One that fails does not stop the others.
+    Waiting takes most of a run's time: while one waits, the others advance, all in this thread but for submissions and
+    deployments, each of which may wait in one of its own. One that fails does not stop the others.
 
     Args:
         work: Experiments, which are started, and jobs, which are waited for.
@@ -52,7 +53,8 @@ async def agather(*work: Work, return_exceptions: Literal[True]) -> list[TuningR
 async def agather(*work: Work, return_exceptions: bool = False) -> list[TuningRun] | list[TuningRun | Exception]:
     """`gather` for async code: nothing blocks the event loop."""
     _allow_files(len(work))
-    ended = await adrive_all([each.finishing() for each in work])
+    with detaching(_way_back):
+        ended = await adrive_all([each.finishing() for each in work])
     return ended if return_exceptions else _without_errors(ended)
 
 

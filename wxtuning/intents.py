@@ -30,6 +30,8 @@ class Outcome(StrEnum):
     """Nobody knows yet."""
     MADE = "made"
     """It is there, under the attempt's id."""
+    ADOPTED = "adopted"
+    """A person said that it is there, under the attempt's id; the service is asked for that id each time."""
     REFUSED = "refused"
     """The service said that it made nothing."""
     EMPTY = "empty"

@@ -11,12 +11,12 @@ from typing import Any, cast, overload
 from wxtuning import curve, registry, runner
 from wxtuning.compare import Comparison
 from wxtuning.deployment import Deployment
-from wxtuning.errors import JobError, JournalError, PlanError, WxTuningError
+from wxtuning.errors import AdapterError, JobError, JournalError, PlanError, WxTuningError
 from wxtuning.folder import home_folder
 from wxtuning.found import FoundRun
 from wxtuning.journal import Journal, RunRecord
 from wxtuning.leaving import detaching
-from wxtuning.others import FoundJob, found_job, found_runs
+from wxtuning.others import FoundJob, found_job, found_runs, teller
 from wxtuning.plan import Plan
 from wxtuning.ports import Store
 from wxtuning.registry import Backend
@@ -87,7 +87,15 @@ class TuningRun:
     @property
     def report(self) -> Report:
         warnings = self._run.tuner.status(self._run.job).warnings if self._run.job else ()
-        return Report(plan=self.plan, metrics=self.metrics, comparison=self.comparison, warnings=warnings)
+        metrics, unread = self._readable_metrics()
+        return Report(plan=self.plan, metrics=metrics, comparison=self.comparison, warnings=(*warnings, *unread))
+
+    def _readable_metrics(self) -> tuple[tuple[Metric, ...], tuple[str, ...]]:
+        """The loss curve; where it cannot be read, none, and why not."""
+        try:
+            return self.metrics, ()
+        except AdapterError as cause:
+            return (), (str(cause.args[0]),)
 
     @property
     def seconds(self) -> float:
@@ -173,7 +181,7 @@ class TuningJob:
         Raises:
             JobFailed, JobCanceled, WaitTimeout: as the job went.
         """
-        with detaching(self._way_back):
+        with detaching(lambda: self._run.way_back):
             return drive(self.finishing(), listen=listen, sleep=sleep)
 
     wait = result
@@ -182,27 +190,15 @@ class TuningJob:
         return self._awaited().__await__()
 
     async def _awaited(self) -> TuningRun:
-        return await adrive(self.finishing())
+        with detaching(lambda: self._run.way_back):
+            return await adrive(self.finishing())
 
     def finishing(self) -> Chain[TuningRun]:
         """The chain of `result`, for a driver of your own or for `gather`."""
         return TuningRun((yield from runner.finished(self._run)))
 
-    def _way_back(self) -> str:
-        if self._run.job is None:
-            return f"left before a job was accepted; the same line continues run {self._run.key}"
-        return f"left; the job goes on. The same line continues, or wxtuning.attach({self.id!r})"
-
     def __repr__(self) -> str:
         return f"TuningJob({self.id!r})"
-
-
-@overload
-def attach(id: str, *, on: None = None, store: object = None) -> TuningJob: ...
-
-
-@overload
-def attach(id: str, *, on: Backend, store: object = None) -> TuningJob | FoundJob: ...
 
 
 def attach(id: str, *, on: Backend | None = None, store: object = None) -> TuningJob | FoundJob:
@@ -210,19 +206,28 @@ def attach(id: str, *, on: Backend | None = None, store: object = None) -> Tunin
 
     Args:
         id: As shown by `job.id` or `wxtuning runs`.
-        on: The backend, if it needs more than its default settings. It is asked for a job that the journal of this
-            machine does not know: one that was started elsewhere, or by somebody else.
+        on: The backend, if it needs more than its default settings; else the one that the id names, with settings from
+            the environment. It is asked for a job that the journal of this machine does not know: one that was started
+            elsewhere, or by somebody else.
         store: Where the run keeps its rows, as `.upload` takes it, if the environment does not hold its keys.
 
     Raises:
         WxTuningError: if neither the journal nor the backend knows such a run.
         PlanError: if the run keeps its rows somewhere else than in this store.
     """
-    record = _record_of(id)
-    if record is None and on is not None:
-        return found_job(id, on)
-    run = _known_run(id, record, on)
-    return TuningJob(run if store is None else _kept_in(run, registry.store(store)))
+    if record := _record_of(id):
+        run = _known_run(record, on)
+        return TuningJob(run if store is None else _kept_in(run, registry.store(store)))
+    if backend := on or teller(id):
+        return found_job(id, backend)
+    known = ", ".join(record.key for record in _journal().runs()[:5]) or "none"
+    raise WxTuningError(f"there is no run {id!r}; the newest are: {known}", hint=_WAYS_TO_FIND)
+
+
+_WAYS_TO_FIND = (
+    "`wxtuning runs` lists all of them. For a job that this machine did not start, say where it is: "
+    "attach(id, on=backend)."
+)
 
 
 def _kept_in(run: Run, store: Store) -> Run:
@@ -273,14 +278,7 @@ def _record_of(id: str) -> RunRecord | None:
     return next((record for record in _journal().runs() if id in (record.key, record.value("submit"))), None)
 
 
-def _known_run(id: str, found: RunRecord | None, on: Backend | None) -> Run:
-    if found is None:
-        known = ", ".join(record.key for record in _journal().runs()[:5]) or "none"
-        raise WxTuningError(
-            f"there is no run {id!r}; the newest are: {known}",
-            hint="`wxtuning runs` lists all of them. For a job that this machine did not start, say where it is: "
-            "attach(id, on=backend).",
-        )
+def _known_run(found: RunRecord, on: Backend | None) -> Run:
     if not _is_ours(found):
         raise JournalError(
             f"run {found.key} was written down by another version of wxtuning, which this one cannot read",

@@ -130,6 +130,15 @@ class Journal:
             if not changed:
                 _check_same(connection, run, step, text)
 
+    def undo(self, run: str, step: str) -> None:
+        """Take back that a step, and every step that was begun after it, is done; nothing happens if none is."""
+        with self.connection() as connection:
+            connection.execute(
+                "DELETE FROM steps WHERE run = ? AND rowid >= "
+                "(SELECT rowid FROM steps AS o WHERE o.run = ? AND o.step = ?)",
+                (run, run, step),
+            )
+
     def forget(self, run: str) -> None:
         """Remove a run's record; its folders are not touched."""
         with self.connection() as connection:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 import threading
+from asyncio import CancelledError
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -16,7 +17,8 @@ SIGNALS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasat
 def detaching(way_back: Callable[[], str]) -> Iterator[None]:
     """Leave on Ctrl-C, SIGTERM and SIGHUP: say how to come back on stderr, then end as the signal would.
 
-    The signals are heard in the main thread, and only where nobody else has asked for them.
+    The signals are heard in the main thread, and only where nobody else has asked for them. Around async code a task
+    that is canceled leaves too: so Ctrl-C and signals reach it.
 
     Args:
         way_back: What to say, asked for when it is needed.
@@ -24,7 +26,7 @@ def detaching(way_back: Callable[[], str]) -> Iterator[None]:
     with _heard():
         try:
             yield
-        except (KeyboardInterrupt, Left):
+        except (KeyboardInterrupt, Left, CancelledError):
             sys.stderr.write(f"\nwxtuning: {way_back()}\n")
             raise
 

@@ -7,9 +7,12 @@ from dataclasses import dataclass
 from typing import Protocol, overload, runtime_checkable
 
 from wxtuning import registry
-from wxtuning.errors import NotOffered
+from wxtuning.errors import NotOffered, PlanError
 from wxtuning.ports import ModelOffer
+from wxtuning.spec import LoRA, PromptTuning
 from wxtuning.tables import Table
+
+METHODS = tuple(str(kind.model_fields["method"].default) for kind in (PromptTuning, LoRA))
 
 
 @runtime_checkable
@@ -28,8 +31,11 @@ def models(backend: object = "local", *, method: str | None = None, task: str | 
         task: Only models for this task; one that names no tasks takes any.
 
     Raises:
+        PlanError: if there is no such method.
         NotOffered: if the backend does not tell.
     """
+    if method is not None and method not in METHODS:
+        raise PlanError([f"there is no method {method!r}; expected {' or '.join(METHODS)}"])
     asked = registry.backend(backend) if isinstance(backend, str) else backend
     if not isinstance(asked, _TellsModels):
         name = getattr(asked, "name", type(asked).__name__)

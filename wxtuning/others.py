@@ -9,7 +9,7 @@ from typing import Protocol, cast, runtime_checkable
 
 from wxtuning import registry, steps
 from wxtuning.deployment import Deployment
-from wxtuning.errors import NotOffered, WxTuningError
+from wxtuning.errors import NotOffered, PlanError, WxTuningError
 from wxtuning.folder import slug
 from wxtuning.found import FoundRun
 from wxtuning.registry import Backend
@@ -92,8 +92,8 @@ class FoundJob:
         return f"FoundJob({self.id!r})"
 
 
-def found_job(id: str, on: Backend | None) -> FoundJob:
-    """The job of this reference (`watsonx:ID`), at its backend.
+def found_job(id: str, on: Backend) -> FoundJob:
+    """The job of this reference (`watsonx:ID`), at a backend.
 
     Raises:
         WxTuningError: if that is no reference, or its backend only knows its own runs.
@@ -103,8 +103,26 @@ def found_job(id: str, on: Backend | None) -> FoundJob:
         job = JobRef.parse(id)
     except ValueError as cause:
         raise WxTuningError(f"there is no run {id!r}", hint="`wxtuning runs` lists all of this machine.") from cause
-    backend = on or registry.backend(job.backend)
-    return FoundJob(cast(TellsRuns, _telling(backend)).run(job.id), backend)
+    return FoundJob(cast(TellsRuns, _telling(on)).run(job.id), on)
+
+
+def teller(id: str) -> Backend | None:
+    """The backend that a reference names, with settings from the environment; None if it knows no runs of others.
+
+    Raises:
+        WxTuningError: if the environment does not hold its settings.
+    """
+    name, colon, _ = id.partition(":")
+    if not (colon and registry.is_backend(name)):
+        return None
+    try:
+        backend = registry.backend(name)
+    except PlanError as error:
+        raise WxTuningError(
+            f"this machine did not start {id!r}, and {name} cannot be asked for it: {'; '.join(error.problems)}",
+            hint="Set what is missing, or say where it is: attach(id, on=backend).",
+        ) from error
+    return backend if isinstance(backend, TellsRuns) else None
 
 
 def found_runs(backend: Backend) -> tuple[FoundRun, ...]:

@@ -13,7 +13,7 @@ from wxtuning import fit, lines, records, steps
 from wxtuning.errors import NotOffered, PlanError, WxTuningError
 from wxtuning.lines import Lines, Records
 from wxtuning.plan import Plan, Sample, Split
-from wxtuning.ports import Limits, Source, Store, Tuner
+from wxtuning.ports import ChecksDeployment, Deployer, Limits, Source, Store, Tuner
 from wxtuning.rows.verdict import Reject
 from wxtuning.spec import NO_CLEANING, ExperimentSpec, Method, PromptTuning, Task
 from wxtuning.tokens import Tokenizer, TokenReport, XRays, longest_answer, numbered, rendered
@@ -50,8 +50,9 @@ class Draft:
 
 
 def prepare(
-    spec: ExperimentSpec, source: Source | None, tuner: Tuner, *, test: Source | None = None, store: Store | None = None
-) -> Prepared:
+    spec: ExperimentSpec, source: Source | None, tuner: Tuner, *, test: Source | None = None,
+    store: Store | None = None, deployer: Deployer | None = None,
+) -> Prepared:  # fmt: skip
     """Resolve and check an experiment.
 
     Args:
@@ -60,6 +61,7 @@ def prepare(
         tuner: Where it would run.
         test: Where the user's own rows to be scored are; None holds rows out, if an evaluation is asked for.
         store: Where the rows to tune on will be kept; None leaves it to the tuner.
+        deployer: What would answer; asked whether it can, where it tells.
 
     Raises:
         PlanError: with every problem at once.
@@ -68,14 +70,16 @@ def prepare(
     """
     draft = _stored(measured(drafted(spec, source, tuner, test=test), spec, tuner), store)
     if draft.problems or draft.lines is None or draft.limits is None or draft.tokens is None:
-        raise PlanError(draft.problems)
+        raise PlanError([*draft.problems, *_against_deploying(spec, deployer)])
     read = draft.lines
     if read.own_test:  # rows held out are chosen so that no twin of theirs is left
         steps.fence([*read.train, *read.validation], read.test)
+    plan = _plan(spec, source, test, tuner, draft, read, draft.tokens)
+    plan = replace(plan, store=store.describe() if store else "")
+    if problems := _against_deploying(spec, deployer, run=plan.key, job=plan.job_key):
+        raise PlanError(problems)
     return Prepared(
-        plan=replace(
-            _plan(spec, source, test, tuner, draft, read, draft.tokens), store=store.describe() if store else ""
-        ),
+        plan=plan,
         train=read.train,
         validation=read.validation,
         test=read.test,
@@ -132,6 +136,17 @@ def _stored(draft: Draft, store: Store | None) -> Draft:
     except WxTuningError as error:
         return replace(draft, problems=(*draft.problems, str(error)))
     return draft
+
+
+def _against_deploying(spec: ExperimentSpec, deployer: Deployer | None, *, run: str = "", job: str = "") -> list[str]:
+    """What stands against the deployment, as far as the deployer tells before there is a model."""
+    if spec.deployment is None or not isinstance(deployer, ChecksDeployment):
+        return []
+    try:
+        deployer.check_deployment(spec.deployment, run=run, job=job)
+    except WxTuningError as error:
+        return [str(error)]
+    return []
 
 
 def xrayed(draft: Draft, tuner: Tuner, *, count: int, rows: Sequence[int] = ()) -> XRays:

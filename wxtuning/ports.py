@@ -81,7 +81,8 @@ class ModelOffer:
 class TuningRequest:
     """One job: the method with every parameter resolved, the data, and what for.
 
-    `validation` is None without such rows. `store` keeps the data; None where they are files of this machine.
+    `validation` is None without such rows. `store` keeps the data; None where they are files of this machine. `owner`
+    is the key of the run that needs what is made of the data there; empty: the job's own key.
     """
 
     name: str
@@ -91,6 +92,7 @@ class TuningRequest:
     store: Store | None = None
     description: str = ""
     tags: tuple[str, ...] = ()
+    owner: str = ""
     task: Task = "generation"
 
 
@@ -170,11 +172,20 @@ class Writing(Protocol):
 
     @property
     def data(self) -> DataRef:
-        """What was stored; there once the block has ended without an error."""
+        """What was stored.
+
+        Raises:
+            AdapterError: before the block has ended, and if it ended with an error.
+        """
         ...
 
     def write(self, content: bytes | bytearray | memoryview, /) -> int:
-        """Take the next bytes; returns how many."""
+        """Take the next bytes; returns how many.
+
+        Raises:
+            TypeError: for anything else, such as text.
+            AdapterError: after the block has ended.
+        """
         ...
 
 
@@ -369,6 +380,24 @@ class Deployer(Protocol):
 
     def delete(self, ref: DeploymentRef) -> None:
         """Remove a deployment; nothing happens if it is gone."""
+        ...
+
+
+@runtime_checkable
+class ChecksDeployment(Protocol):
+    """A Deployer that can tell, before anything is paid, what stands against a deployment."""
+
+    def check_deployment(self, deployment: DeploymentSpec, *, run: str, job: str) -> None:
+        """Make sure that a tuned model could be deployed so; changes nothing.
+
+        Args:
+            deployment: Where, and under which names.
+            run: The key of the run, whose own deployment is in nobody's way; empty while it is not known.
+            job: The key of its job; empty while it is not known.
+
+        Raises:
+            AdapterError: what stands against it.
+        """
         ...
 
 

@@ -14,7 +14,6 @@ from typing import Any, Protocol, cast
 from wxtuning.errors import PlanError
 from wxtuning.ports import Deployer, Evaluator, Source, Store, Tuner
 from wxtuning.spec import Selection, Task
-from wxtuning.stored import file_of_address
 
 GROUP = "wxtuning.adapters"
 """The entry-point group in which other packages announce backends by name."""
@@ -37,12 +36,20 @@ def backend(name: str) -> Backend:
     Raises:
         PlanError: if no adapter has this name.
     """
-    announced = {point.name: point.value for point in entry_points(group=GROUP)}
-    known = {**announced, **_BACKENDS}
+    known = _known()
     if name not in known:
         raise PlanError([f"there is no backend {name!r}; known: {', '.join(sorted(known))}"])
     module, _, attribute = known[name].partition(":")
     return cast(Backend, attrgetter(attribute)(import_module(module))())
+
+
+def is_backend(name: str) -> bool:
+    """Whether `backend` takes this name."""
+    return name in _known()
+
+
+def _known() -> dict[str, str]:
+    return {**{point.name: point.value for point in entry_points(group=GROUP)}, **_BACKENDS}
 
 
 class Later:
@@ -167,15 +174,15 @@ def store(value: object) -> Store:
         PlanError: for anything else, and for settings that are missing.
     """
     if isinstance(value, Path) or (isinstance(value, str) and value.startswith("file:")):
-        folder = value if isinstance(value, Path) else file_of_address(value)
-        return cast(Store, import_module("wxtuning.adapters.folder").LocalStore(folder))
+        return cast(Store, import_module("wxtuning.adapters.folder").LocalStore(value))
     if isinstance(value, str) and value.startswith(("cos://", "s3://")):
         return cast(Store, import_module("wxtuning.adapters.cos").COS.from_uri(value))
-    if not isinstance(value, str) and all(callable(getattr(value, name, None)) for name in ("put", "get", "describe")):
+    if not isinstance(value, str | type) and all(callable(getattr(value, name, None)) for name in _ASKED):
         return cast(Store, value)
     raise PlanError([f"cannot upload to {_shown(value)}; {_STORES}"])
 
 
+_ASKED = ("put", "get", "describe")
 _STORES = (
     "expected an address (cos://bucket/prefix, s3://bucket/prefix or file:///folder), a folder as a Path, wx.COS(...), "
     "wx.LocalStore(...) or a Store of your own"
@@ -183,6 +190,8 @@ _STORES = (
 
 
 def _shown(value: object) -> str:
+    if isinstance(value, type):
+        return f"the class {value.__name__}, not an object of it"
     if not isinstance(value, str):
         return type(value).__name__
     # What stands before an @ in an address may be a key.

@@ -33,8 +33,7 @@ class Report:
 
     def curve_text(self) -> str:
         chart = curve.as_text(self.metrics)
-        warned = "".join(f"\n{inert(warning)}" for warning in self.warnings)
-        return f"Loss by epoch\n{chart}{warned}" if chart else ""
+        return "\n".join([*([f"Loss by epoch\n{chart}"] if chart else []), *map(inert, self.warnings)])
 
     def _scores(self) -> tuple[str, ...]:
         if not self.comparison:

@@ -8,8 +8,10 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
+import threading
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
@@ -17,8 +19,8 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from wxtuning import registry, steps
 from wxtuning.compare import Column, Comparison
-from wxtuning.errors import NotOffered, PlanError
-from wxtuning.events import Event, Pause, StepFinished, StepStarted
+from wxtuning.errors import AdapterError, NotOffered, PlanError, WxTuningError
+from wxtuning.events import Call, Event, Pause, Progress, StepFinished, StepStarted
 from wxtuning.folder import locked, sha256_of, slug, write_atomically
 from wxtuning.journal import Journal
 from wxtuning.plan import Plan
@@ -61,6 +63,21 @@ async def adrive(chain: Chain[Result], *, listen: Listener = ignore) -> Result:
         listen(event)
         if isinstance(event, Pause):
             await asyncio.sleep(event.seconds)
+        elif isinstance(event, Call):
+            await _made(event)
+
+
+async def _made(call: Call) -> None:
+    """Make a call in a thread that, unlike those of `to_thread`, does not keep the process from ending."""
+    loop, ended = asyncio.get_running_loop(), asyncio.Event()
+
+    def make() -> None:
+        call.run()
+        with suppress(RuntimeError):  # the loop is closed, and nobody waits any more
+            loop.call_soon_threadsafe(ended.set)
+
+    threading.Thread(target=make, name="wxtuning-call", daemon=True).start()
+    await ended.wait()
 
 
 def _advance(chain: Chain[Result]) -> tuple[Event | None, Result | None]:
@@ -105,6 +122,13 @@ class Run:
         """The deployment, once it was made."""
         found = self.done("deploy")
         return DeploymentRef(*str(found).split(":", 1)) if found else None
+
+    @property
+    def way_back(self) -> str:
+        """What somebody is told who leaves now."""
+        if self.job is None:
+            return f"left before a job was accepted; the same line continues run {self.key}"
+        return f"left; the job goes on. The same line continues, or wxtuning.attach({str(self.job)!r})"
 
     def comparison(self) -> Comparison | None:
         """The comparison, once it was made."""
@@ -195,12 +219,18 @@ def _once(run: Run, step: str, act: Callable[[], Chain[object]], shown: Callable
     return known
 
 
+def _called(step: str, act: Callable[[], Result]) -> Chain[Result]:
+    """Do what may wait for long without a word, such as for a service to make up its mind."""
+    call = Call(step=step, act=act)
+    yield call
+    return cast(Result, call.result())
+
+
 def _submit(run: Run) -> Chain[JobRef]:
     yield from _upload(run)
 
     def act() -> Chain[object]:
-        return str(steps.submit(run.tuner, _request(run), run.plan.job_key))
-        yield  # a step without events
+        return str((yield from _called("submit", lambda: steps.submit(run.tuner, _request(run), run.plan.job_key))))
 
     return JobRef.parse(str((yield from _once(run, "submit", act))))
 
@@ -260,6 +290,7 @@ def _request(run: Run) -> TuningRequest:
         store=store,
         description=spec.description,
         tags=(*spec.tags, run.key),
+        owner=run.key,
         task=spec.task,
     )
 
@@ -276,7 +307,12 @@ def _wait(run: Run, job: JobRef) -> Chain[None]:
             run.tuner, job, run.plan.spec.wait, poll_seconds=run.plan.poll_seconds, clock=run.clock,
             known=_alive(run, job),
         )  # fmt: skip
-        write_atomically(run.folder / "loss.json", json.dumps([asdict(m) for m in run.tuner.metrics(job)]).encode())
+        try:
+            curve = json.dumps([asdict(metric) for metric in run.tuner.metrics(job)])
+            write_atomically(run.folder / "loss.json", curve.encode())
+        except AdapterError as cause:
+            # The job is done and paid; its model is what the rest of the chain needs.
+            yield Progress(step="tune", done=status.step, total=status.steps, text=str(cause.args[0]))
         return status.word
 
     yield from _once(run, "tune", act)
@@ -298,7 +334,7 @@ def _evaluate(run: Run, job: JobRef) -> Chain[None]:
         ways = {
             "base": run.deployer.base(method, method.verbalizer),
             "instruction": run.deployer.base(method, f"{_literal(run.plan.instruction)} {method.verbalizer}"),
-            "tuned": _tuned(run, job),
+            "tuned": (yield from _tuned(run, job)),
         }
         evaluation = run.plan.spec.evaluation
         assert evaluation is not None
@@ -342,13 +378,19 @@ def _answered(run: Run, ways: Iterable[str]) -> dict[str, Column]:
     return {name: _columns().validate_json(file.read_bytes()) for name, file in files.items() if file.is_file()}
 
 
-def _tuned(run: Run, job: JobRef) -> DeploymentRef:
+def _tuned(run: Run, job: JobRef) -> Chain[DeploymentRef]:
     try:
         return run.deployer.preview(job)
     except NotOffered:
         if not run.plan.spec.deployment:
             raise
-        return steps.deploy(run.deployer, job, run.plan.spec.deployment, run.key)
+    return (yield from _deployed(run, job))
+
+
+def _deployed(run: Run, job: JobRef) -> Chain[DeploymentRef]:
+    deployment = run.plan.spec.deployment
+    assert deployment is not None
+    return (yield from _called("deploy", lambda: steps.deploy(run.deployer, job, deployment, run.key)))
 
 
 LEAST_ANSWER_TOKENS = 16
@@ -361,13 +403,21 @@ def _decoding(run: Run) -> Decoding:
 
 
 def _deploy(run: Run, job: JobRef) -> Chain[None]:
+    if _is_gone(run):
+        run.journal.undo(run.key, "deploy")
+
     def act() -> Chain[object]:
-        deployment = run.plan.spec.deployment
-        assert deployment is not None
-        return str(steps.deploy(run.deployer, job, deployment, run.key))
-        yield  # a step without events
+        return str((yield from _deployed(run, job)))
 
     yield from _once(run, "deploy", act)
+
+
+def _is_gone(run: Run) -> bool:
+    """Whether the deployment that the journal knows is there no more, as far as that can be told now."""
+    try:
+        return run.deployment is not None and run.deployer.find_deployment(run.key) is None
+    except WxTuningError:
+        return False
 
 
 def _columns() -> TypeAdapter[Column]:

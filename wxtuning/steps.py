@@ -50,6 +50,12 @@ LOG_LINES = 12
 
 PIECE_BYTES = 2**20
 
+GOES_ON = "Run the same line again: it goes on from its last checkpoint."
+STAYS_FAILED = (
+    "The same line finds this failed job again. Change the data or the parameters and it is another job; for the same "
+    "one again, change the experiment's name."
+)
+
 FIRST_PAUSE_SECONDS, GROWTH = 1.0, 1.5
 LONGEST_OUTAGE_PAUSE_SECONDS = 60.0
 """Also as much as a backend may ask for."""
@@ -215,13 +221,20 @@ class _Rhythm:
 
 def _ended(tuner: Tuner, job: JobRef, status: JobStatus) -> JobStatus:
     if status.state is JobState.FAILED:
-        lines = tuner.logs(job).splitlines()[-LOG_LINES:]
+        lines = _logs(tuner, job).splitlines()[-LOG_LINES:]
         message = "\n".join([f"job {job} failed: {status.message}", *(f"  | {line}" for line in lines)])
-        hint = "Run the same line again: it goes on from its last checkpoint." if status.interrupted else status.hint
+        hint = GOES_ON if status.interrupted else "\n  ".join(filter(None, (status.hint, STAYS_FAILED)))
         raise JobFailed(message, job=str(job), hint=hint)
     if status.state is JobState.CANCELED:
         raise JobCanceled(f"job {job} was cancelled", job=str(job), hint="Change the experiment's name to start anew.")
     return status
+
+
+def _logs(tuner: Tuner, job: JobRef) -> str:
+    try:
+        return tuner.logs(job)
+    except AdapterError as cause:
+        return f"the log cannot be read: {cause.args[0]}"
 
 
 def _attach(job: JobRef) -> str:

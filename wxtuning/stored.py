@@ -49,6 +49,20 @@ def plain(word: str) -> str:
     return word
 
 
+def referred(value: object) -> DataRef:
+    """The reference that a store was given.
+
+    Raises:
+        PlanError: if it is something else, such as the file's name.
+    """
+    if isinstance(value, DataRef):
+        return value
+    raise PlanError(
+        [f"a store was asked about a {type(value).__name__}; expected a DataRef, which says what the file holds"],
+        hint="steps.reference(file) makes one of a file of this machine; put, writing and list give those of a store.",
+    )
+
+
 def file_of(data: DataRef) -> Path:
     """The file of this machine that a `file:` address names.
 

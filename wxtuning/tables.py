@@ -9,18 +9,23 @@ import unicodedata
 from dataclasses import dataclass
 from html import escape
 from io import StringIO
+from typing import Literal
 
 Cell = str | int | float | None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """A title, the column heads and the rows; numbers are aligned to the right."""
+    """A title, the column heads and the rows; numbers are aligned to the right.
+
+    The columns in `whole`, by their heads, are never broken over lines: what is copied out of them stays in one piece.
+    """
 
     title: str
     columns: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]
     notes: tuple[str, ...] = ()
+    whole: tuple[str, ...] = ()
 
     def text(self, width: int = 100) -> str:
         """The table for a terminal of `width` columns, without colours."""
@@ -33,9 +38,8 @@ class Table:
             title=Text(inert(self.title)), box=box.SIMPLE_HEAD, title_justify="left", title_style="", pad_edge=False
         )
         for index, column in enumerate(self.columns):
-            drawn.add_column(
-                Text(inert(column)), justify="right" if self._is_numeric(index) else "left", overflow="fold"
-            )
+            side: Literal["left", "right"] = "right" if self._is_numeric(index) else "left"
+            drawn.add_column(Text(inert(column)), justify=side, overflow="fold", no_wrap=column in self.whole)
         for row in self.rows:
             drawn.add_row(*(Text(shown(cell)) for cell in row))
         drawing = StringIO()

@@ -88,6 +88,18 @@ def base_model(ready: Ready, model_id: str, text: str) -> dict[str, Any]:
     }
 
 
+def unknown_base_model(ready: Ready, model_id: str) -> str:
+    """What the SDK says of a base model that is not here."""
+    from ibm_watsonx_ai.foundation_models import ModelInference
+    from ibm_watsonx_ai.wml_client_error import WMLClientError
+
+    try:
+        ModelInference(model_id=model_id, api_client=connected(ready))
+    except WMLClientError as error:
+        return str(error)
+    return ""
+
+
 def refused_stream(ready: Ready, deployment: str, text: str) -> str:
     """What the SDK says of a stream that is refused."""
     from ibm_watsonx_ai.foundation_models import ModelInference

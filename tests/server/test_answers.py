@@ -9,13 +9,16 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from httpx import Request, Response
+from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
 from tests.server import models
 from tests.server.models import COMMENTS, TEMPLATE
-from wxtuning import tiny
-from wxtuning.engine import Batch, Decoding
+from wxtuning import engine, tiny
+from wxtuning.engine import Batch, Decoding, EngineError, Generator
 from wxtuning.engine.template import render
 from wxtuning.server.answering.answers import Answers, Ask
+from wxtuning.server.answering.failures import Failures
 from wxtuning.server.errors import Refused
 
 TINY = str(tiny.model_folder())
@@ -41,6 +44,64 @@ def test_callers_at_once_are_answered_as_each_alone(answers, soft, lora):
         together = list(callers.map(lambda one: answers.generate([one])[0].text, asks))
     assert together == [text for adapter in (None, soft, lora) for text in models.alone(adapter)]
     assert len(set(together)) > 2
+
+
+def failing(monkeypatch, cause):
+    """Every load from now on fails with an exception of the Hub behind it; the models that were tried."""
+    tried = []
+
+    def load(model, **_how):
+        tried.append(model)
+        failure = EngineError(f"{model} was not found", code="model_not_found", hint="check the name")
+        failure.__cause__ = OSError("not loaded")
+        failure.__cause__.__cause__ = cause
+        raise failure
+
+    monkeypatch.setattr(Generator, "load", load)
+    monkeypatch.setattr(engine, "load_tokens", load)
+    return tried
+
+
+@pytest.mark.parametrize(
+    ("cause", "status", "said"),
+    [
+        (LocalEntryNotFoundError("no connection"), 503, "the Hugging Face Hub cannot be reached"),
+        (HfHubHTTPError("404", response=Response(404, request=Request("GET", "http://h"))), 400, "was not found"),
+    ],
+)
+def test_what_the_hub_does_not_give_is_asked_for_once_and_told_at_once_then(answers, monkeypatch, cause, status, said):
+    tried = failing(monkeypatch, cause)
+    for _ in range(3):
+        with pytest.raises(Refused, match=said) as refused:
+            answers.generate([Ask(model="org/name", prompt="x", decoding=LONG)])
+        assert refused.value.status == status
+        with pytest.raises(Refused, match=said):
+            answers.count_tokens("org/name", ["x"])
+    assert tried == ["org/name"]
+
+
+def test_the_hub_is_asked_again_after_a_minute():
+    now = [0.0]
+    failures = Failures(clock=lambda: now[0])
+    lost = EngineError("was not found", code="model_not_found")
+    lost.__cause__ = LocalEntryNotFoundError("no connection")
+    with pytest.raises(EngineError, match="cannot be reached"), failures.remembered("org/name"):
+        raise lost
+    now[0] = 59.0
+    with pytest.raises(EngineError, match="cannot be reached"), failures.remembered("org/name"):
+        pytest.fail("the hub is asked again")
+    now[0] = 60.0
+    with failures.remembered("org/name"):
+        pass
+
+
+def test_a_folder_that_does_not_load_may_be_mended_at_once(answers, tmp_path):
+    for _ in range(2):
+        with pytest.raises(Refused, match=r"no config\.json"):
+            answers.generate([Ask(model=str(tmp_path), prompt="x", decoding=LONG)])
+    tmp_path.rmdir()
+    tmp_path.symlink_to(TINY)
+    assert answers.generate([Ask(model=str(tmp_path), prompt="x", decoding=Decoding(max_new_tokens=2))])
 
 
 def test_what_waits_is_answered_together(answers, soft, monkeypatch):

@@ -124,6 +124,7 @@ def test_a_call_about_two_places_is_refused(server):
         ("DELETE", "/v2/assets/some", "purge_on_delete"),
         ("GET", "/ml/v4/deployments", "conflict"),
         ("GET", "/v2/datasource_types/generics3", "connection_properties"),
+        ("GET", "/ml/v1/foundation_model_specs", "tech_preview"),
     ],
 )
 def test_a_switch_is_on_or_off(server, method, path, switch):

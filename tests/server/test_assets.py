@@ -166,6 +166,21 @@ def test_a_connection_that_cannot_work_is_refused_when_it_is_made(server, asked,
     assert message in answer.json()["errors"][0]["message"]
 
 
+def test_a_list_of_connections_shows_no_secrets(server):
+    asked = {"name": "listed", "datasource_type": "generics3", "properties": {"url": "https://store.example", **STORE}}
+    where, properties = {"project_id": server.project}, {"url": "https://store.example", "access_key": "key"}
+    with server.http() as client:
+        made = client.post("/v2/connections", params=where, json=asked).json()["metadata"]["asset_id"]
+        listed = client.get("/v2/connections", params={**where, "limit": 200}).json()["resources"]
+        found = client.post("/v2/asset_types/connection/search", params=where, json={"query": "*:*"}).json()["results"]
+        shown = client.get(f"/v2/connections/{made}", params=where).json()
+        client.delete(f"/v2/connections/{made}", params=where)
+    for lot in (listed, found):
+        (one,) = (one for one in lot if one["metadata"]["asset_id"] == made)
+        assert one["entity"]["properties"] == properties
+    assert shown["entity"]["properties"] == {**properties, "secret_key": "secret"}
+
+
 def test_the_files_of_a_project_are_its_owners_alone(server):
     with server.http() as client:
         _, made = announced(client, server.project)

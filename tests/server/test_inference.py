@@ -204,8 +204,10 @@ def test_a_parameter_that_cannot_be_is_named_and_refused(cpd, parameters, name, 
         ({"model_id": 3}, 400, "model_id"),
         ({"parameters": [1]}, 400, "parameters"),
         ({"project_id": "none"}, 404, "none"),
-        ({"moderations": {"hap": {"input": {"enabled": True}}}}, 400, "moderations"),
-        ({"crypto": {"key_ref": "x"}}, 400, "crypto"),
+        ({"moderations": {"hap": {"input": {"enabled": True}}}}, 404, "with moderations"),
+        ({"crypto": {"key_ref": "x"}}, 404, "with crypto"),
+        ({"max_new_tokens": 1}, 400, "'max_new_tokens' is no field of POST /ml/v1/text/generation"),
+        ({"moderation": {}}, 400, "did you mean moderations?"),
         ({"input": "word " * 3000}, 400, "positions"),
     ],
 )
@@ -214,6 +216,44 @@ def test_a_request_that_cannot_be_is_refused(cpd, change, status, word, stream):
     body = {"model_id": BASE, "input": "x", "project_id": cpd.project, **change}
     answer = posted(cpd, body, stream=stream)
     assert answer.status_code == status and word in answer.text
+
+
+@pytest.mark.parametrize("stream", [True, False])
+def test_a_field_that_a_deployments_call_does_not_have_is_refused(cpd, deployment, stream):
+    answer = posted(cpd, {"input": "x", "project_id": cpd.project}, deployment=deployment, stream=stream)
+    verb = "generation_stream" if stream else "generation"
+    assert answer.status_code == 400
+    assert f"'project_id' is no field of POST /ml/v1/deployments/{{id}}/text/{verb}" in answer.text
+
+
+@pytest.mark.parametrize(
+    ("parameters", "told"),
+    [
+        ({"max_new_token": 20}, "did you mean max_new_tokens?"),
+        ({"return_options": {"input_tekst": True}}, "did you mean input_text?"),
+        ({"return_options": {"input_tekst": False}}, "'parameters.return_options.input_tekst' is no parameter"),
+    ],
+)
+def test_an_unknown_parameter_is_told_with_the_nearest_one(cpd, parameters, told):
+    answer = generated(cpd, **parameters)
+    assert answer.status_code == 400 and told in answer.json()["errors"][0]["message"]
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "told"),
+    [
+        ({"foo": 1}, 400, "'foo' is no field of POST /ml/v1/text/tokenization"),
+        ({"crypto": {"key_ref": "x"}}, 404, "POST /ml/v1/text/tokenization with crypto"),
+        ({"parameters": {"return_token": True}}, 400, "did you mean return_tokens?"),
+        ({"parameters": {"return_tokens": 1}}, 400, "parameters.return_tokens is 1; expected true or false"),
+        ({"parameters": [1]}, 400, "parameters is [1]; expected an object"),
+    ],
+)
+def test_what_a_tokenization_does_not_have_is_refused(cpd, change, status, told):
+    body = {"model_id": BASE, "input": "x", "project_id": cpd.project, **change}
+    with cpd.http() as http:
+        answer = http.post("/ml/v1/text/tokenization", params=VERSION, json=body)
+    assert (answer.status_code, answer.json()["errors"][0]["message"].count(told)) == (status, 1)
 
 
 def test_a_stream_begins_with_an_empty_piece_and_counts_its_events(cpd, deployment, soft):
@@ -242,6 +282,12 @@ def test_the_sdk_asks_a_base_model_and_counts_its_tokens(server, sdk):
     assert found["count"]["result"] == {"token_count": len(expected)}
     assert found["tokens"]["result"]["token_count"] == len(found["tokens"]["result"]["tokens"]) == len(expected)
     assert "".join(found["tokens"]["result"]["tokens"]) == COMMENTS[0]
+
+
+def test_the_sdk_names_the_models_that_are_here_to_who_asks_another(server, sdk):
+    said = sdk(use.unknown_base_model, "google/flan-t5-xl")
+    assert "Model 'google/flan-t5-xl' is not supported for this environment." in said
+    assert f"Supported models: ['{BASE}']" in said
 
 
 def test_the_sdk_tells_why_a_stream_was_refused(cpd, cpd_sdk):

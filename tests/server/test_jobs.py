@@ -106,7 +106,7 @@ def test_data_of_a_wrong_size_or_kind_fails_the_job(house, project, text, messag
 def test_data_that_is_gone_when_the_job_runs_fails_it(house, project):
     with working(house):
         status = rooms.when(house, rooms.queued(house, project, "no-such-asset"), "failed")
-    assert "there is no data asset in this project or space 'no-such-asset'" in status["message"]["text"]
+    assert "there is no data asset 'no-such-asset' in this project or space" in status["message"]["text"]
 
 
 def test_a_job_that_waits_is_canceled_at_once(house, project):

@@ -163,6 +163,12 @@ def test_what_is_not_offered_is_refused_by_name(client, change, name):
     assert caught.value.param == name and caught.value.type == "invalid_request_error"
 
 
+@pytest.mark.parametrize("value", [0.5, None])
+def test_a_parameter_that_nobody_knows_is_told_with_the_nearest_one(client, value):
+    with pytest.raises(openai.BadRequestError, match=r"'temprature' is no parameter.*did you mean temperature\?"):
+        client.completions.create(model=BASE, prompt="x", extra_body={"temprature": value})
+
+
 @pytest.mark.parametrize(
     "messages",
     [

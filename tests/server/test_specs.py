@@ -126,7 +126,8 @@ def test_what_is_not_asked_for_is_filled_in(catalog):
         ({"tuning_type": "full"}, "expected 'prompt_tuning'"),
         ({"verbalizer": "Comment:"}, r"holds \{\{input\}\} 0 times; expected once"),
         ({"verbalizer": "{{input}} {{output}}"}, "the answer follows the verbalizer by itself"),
-        ({"temperature": 1}, "temperature is no parameter of this model; it has init_method"),
+        ({"temperature": 1}, "temperature is no parameter of this model; it has accumulate_steps, "),
+        ({"learning_rat": 1}, r"learning_rat is no parameter of this model; did you mean learning_rate\?"),
         ({"batch_size": 0, "accumulate_steps": 999}, "batch_size is 0.*; prompt_tuning.accumulate_steps is 999"),
     ],
 )

@@ -102,6 +102,7 @@ def test_what_can_be_is_taken(tmp_path, settings):
         (("--home", "/dev/null"), "cannot make the folder /dev/null"),
         (("--home", "/proc/home"), "cannot make the folder /proc/home"),
         (("--ready-file", "/"), "/ is a folder"),
+        (("--ready-file", "/no/such/x.json"), "there is no folder /no/such for the ready file x.json"),
         (("--ready-file", "/proc/ready.json"), "cannot write /proc/ready.json"),
     ],
 )
@@ -110,6 +111,12 @@ def test_the_command_says_it_in_a_sentence_and_ends_with_1(tmp_path, options, sa
     assert spawned(tmp_path, *options, log=log).wait(timeout=20) == 1
     assert f"wxtuning: {said}" in log.read_text()
     assert "Traceback" not in log.read_text() and "Warning" not in log.read_text()
+
+
+def test_a_home_that_was_named_is_not_blamed_on_the_environment(tmp_path):
+    log = tmp_path / "log"
+    assert spawned(tmp_path, "--home", "/proc/home", log=log).wait(timeout=20) == 1
+    assert "Name another folder." in log.read_text() and "WXTUNING_HOME" not in log.read_text()
 
 
 @pytest.mark.parametrize("options", [("--platform", "aws"), ("--jobs", "x"), ("--no-such", "1")])

@@ -1,6 +1,6 @@
 """A real object storage for the tests: OpenStack Swift and its S3 interface, from PyPI, without root, on free ports.
 
-python -m tests.storage.swift        serves until Ctrl-C, and prints address and keys
+python -m tests.storage.swift        serves until Ctrl-C or SIGTERM, and prints address and keys
 """
 
 from __future__ import annotations
@@ -120,12 +120,12 @@ def _port(process: subprocess.Popen[bytes], log: Path) -> int:
 
 
 if __name__ == "__main__":
-    with serving(Path(tempfile.gettempdir()), BESIDE_THE_TESTS) as swift:
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with suppress(KeyboardInterrupt), serving(Path(tempfile.gettempdir()), BESIDE_THE_TESTS) as swift:
         swift.client().create_bucket(Bucket="bucket")
         swift.client().create_bucket(Bucket="readable", ACL="public-read")
         print(f"{swift.endpoint}  buckets 'bucket', 'readable' (strangers may read)")
         for keys in (OWNER, STRANGER):
             print(f"access_key={keys.access_key!r} secret_key={keys.secret_key!r}", flush=True)
-        with suppress(KeyboardInterrupt):
-            while True:
-                time.sleep(3600)
+        while True:
+            time.sleep(3600)

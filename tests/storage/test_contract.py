@@ -6,7 +6,7 @@ import hashlib
 import re
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +85,27 @@ class NotesTooLate(LocalStore):
         return ref
 
 
+class GivesTheDraft(LocalStore):
+    @contextmanager
+    def writing(self, name: str, *, owner: str, watch: Watch = unwatched) -> Iterator[Any]:
+        with super().writing(name, owner=owner) as out:
+            yield Late(out)
+
+
+class Late:
+    """Knows what was stored too early, and takes anything at any time."""
+
+    data = DataRef(uri="", sha256="", rows=0, size_bytes=0)
+
+    def __init__(self, out: Any) -> None:
+        self._out = out
+
+    def write(self, content: Any) -> int:
+        with suppress(Exception):
+            self._out.write(content)
+        return len(content)
+
+
 class ShowsIts(LocalStore):
     def describe(self) -> str:
         return f"{super().describe()}?key=secret"
@@ -102,6 +123,9 @@ CASES = [
     (NeverSweeps, "the_next_put_takes_what_a_killed_one_left", "nothing that a killed process left"),
     (NeverSweeps, "the_next_writing_takes_what_a_killed_one_left", "nothing that a killed process left"),
     (NotesTooLate, "a_file_that_another_run_gives_up_while_it_is_put_is_there", "put returns a file that is there"),
+    (GivesTheDraft, "what_is_written_is_no_file_before_the_block_has_ended", "data before the block has ended: raised"),
+    (GivesTheDraft, "nothing_is_written_after_the_block_has_ended", "write after the block has ended: raised nothing"),
+    (GivesTheDraft, "text_is_not_written", "write of text: raised nothing, expected TypeError"),
     (ShowsIts, "secrets_are_shown_nowhere", "shows a secret: found ['secret number 0']"),
 ]
 

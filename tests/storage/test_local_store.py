@@ -143,6 +143,28 @@ def test_a_relative_folder_stays_where_it_was_when_the_program_moves(data, tmp_p
     assert (store.exists(ref), store.list("run-1"), store.describe()) == (True, (ref,), (tmp_path / "shared").as_uri())
 
 
+def test_a_folder_may_be_named_by_its_address(folder):
+    assert wx.LocalStore(folder.as_uri()) == wx.LocalStore(folder)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("cos://key:s3cret@bucket/x", r"cos://… as its folder(.|\n)*wx\.COS"),
+        ("ftp://host/x", "ftp://… as its folder"),
+        ("file://elsewhere/shared", "no file of this machine"),
+        ("", "no folder"),
+        (None, "NoneType"),
+        (7, "int"),
+        (b"shared", "bytes"),
+    ],
+)
+def test_what_is_no_folder_is_refused(given, said):
+    with pytest.raises(wx.PlanError, match=said) as failure:
+        wx.LocalStore(given)
+    assert "s3cret" not in str(failure.value)
+
+
 def test_a_store_below_another_is_another(store, data, folder):
     below = wx.LocalStore(folder / "team")
     first, second = store.put(data, "train", owner="run-1"), below.put(data, "train", owner="run-1")

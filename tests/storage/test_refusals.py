@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from tests.storage.bucket import Bucket
-from tests.storage.doors import CONTENT, PARTS, RUN, Door, noise
+from tests.storage.doors import CONTENT, PARTS, RUN, Door, noise, of_a_file
 from tests.storage.faults import (
     DENIED,
     ERROR_IN_OK,
@@ -207,6 +207,13 @@ def test_the_check_fails_where_a_server_cannot_list_objects(hmac: Door) -> None:
         hmac.store().check()
 
 
+def test_a_token_service_that_gives_no_reason_is_first_asked_after_by_its_address(iam: Door) -> None:
+    iam.wire.breaks("Token", Refusal(status=403, code="AccessDenied"), times=ALWAYS)
+    with pytest.raises(NotAuthorized, match=r"\(HTTP 403\)(.|\n)*Check auth_endpoint=") as failure:
+        iam.put(SMALL)
+    assert "None" not in str(failure.value)
+
+
 @pytest.mark.parametrize("status", [302, 404, 405, 409, 422])
 def test_a_token_service_that_answers_as_something_else_is_asked_once(iam: Door, status: int) -> None:
     iam.wire.breaks("Token", Refusal(status=status, code="No"), times=ALWAYS)
@@ -232,9 +239,36 @@ def test_u11_a_bucket_that_can_be_written_passes_the_check_and_stays_as_it_was(d
 
 
 def test_u11_wrong_keys_are_said_to_be_wrong(hmac: Door) -> None:
-    with pytest.raises(NotAuthorized, match=hmac.bucket.name):
+    with pytest.raises(NotAuthorized, match=rf"{hmac.bucket.name}(.|\n)*another instance"):
         hmac.put(secret_key="not-the-secret-of-this-key")
     assert hmac.wire.asked.total() <= 2  # the answer to HEAD has no body that could say why
+
+
+@pytest.mark.parametrize("operation", ["ListObjects", "PutObject", "CreateMultipartUpload", "ListMultipartUploads"])
+@pytest.mark.parametrize("code", ["NoSuchKey", "404"])
+def test_u11_an_address_where_nothing_can_be_kept_is_said_to_be_wrong(hmac: Door, operation: str, code: str) -> None:
+    hmac.wire.breaks(operation, Refusal(status=404, code=code), times=ALWAYS)
+    with pytest.raises(NotOffered, match=r"keeps nothing(.|\n)*endpoint= and bucket="):
+        hmac.put(CONTENT if operation != "PutObject" else SMALL)
+    assert hmac.wire.asked[operation] == 1
+
+
+def test_u11_the_check_does_not_pass_at_an_address_where_nothing_can_be_kept(hmac: Door) -> None:
+    hmac.wire.breaks("*", Refusal(status=404, code="NoSuchKey"), times=ALWAYS)
+    with pytest.raises(NotOffered, match="keeps nothing"):
+        hmac.store().check()
+
+
+def test_an_upload_that_is_ended_again_and_again_is_told_with_what_was_gone(hmac: Door) -> None:
+    hmac.wire.breaks("UploadPart", Refusal(status=404, code="NoSuchUpload"), times=ALWAYS)
+    with pytest.raises(Unavailable, match=r"gone 3 times.*NoSuchUpload"):
+        hmac.put(workers=1)
+
+
+def test_an_object_that_goes_again_and_again_is_told_so(hmac: Door) -> None:
+    hmac.wire.breaks("HeadObject", Refusal(status=404, code="NoSuchKey"), times=ALWAYS, where=of_a_file)
+    with pytest.raises(Unavailable, match=r"gone 3 times.* is gone"):
+        hmac.put(SMALL)
 
 
 # --- U16: the clock ---------------------------------------------------------------------------------------------------

@@ -79,6 +79,7 @@ def test_keys_that_do_not_make_one_way_in_are_refused(told: dict[str, Any], miss
         ({"scheme": "ftp"}, "scheme"),
         ({"endpoint": "https://storage.exa mple.com"}, "endpoint"),
         ({"endpoint": "https://storage.example\n.com"}, "endpoint"),
+        ({"endpoint": "https://storage.example.com/tuning"}, "endpoint=.* holds a path; expected the server alone"),
     ],
 )
 def test_what_cannot_be_is_refused_by_name(wrong: dict[str, Any], said: str) -> None:

@@ -14,7 +14,7 @@ from tests.storage.iam import Iam
 from tests.storage.swift import Swift
 from tests.storage.tls import certificate
 from tests.storage.wire import wire_to
-from wxtuning.errors import AdapterError, PlanError
+from wxtuning.errors import AdapterError, PlanError, Unavailable
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +51,14 @@ def test_with_hmac_keys_every_byte_is_signed_over_tls_too(secure: Door, trusted:
     signed = {request.header("x-amz-content-sha256") for request in secure.wire.of("UploadPart")}
     assert len(signed) == PARTS
     assert all(len(each) == 64 for each in signed)
+
+
+def test_a_port_without_tls_is_told_and_asked_once(door: Door) -> None:
+    without_tls = door.wire.endpoint.replace("http:", "https:")
+    where = {"auth_endpoint": without_tls} if door.iam else {"endpoint": without_tls}
+    with pytest.raises(Unavailable, match=r"does not speak the TLS(.|\n)*http://"):
+        door.put(**where)
+    assert (door.wire.requests, door.clock.pauses) == ([], [])
 
 
 def test_a_bundle_that_is_not_there_is_said_not_to_be(secure: Door, tmp_path: Path) -> None:

@@ -129,10 +129,32 @@ def test_a_folder_is_named_by_its_address_or_its_path(experiment, tmp_path, kind
     assert len(wx.LocalStore(folder).list(run.key)) == 2
 
 
-@pytest.mark.parametrize("value", ["bucket/prefix", 7, object()])
+@pytest.mark.parametrize("value", ["bucket/prefix", 7, object(), wx.COS, wx.LocalStore])
 def test_what_is_no_store_is_refused_with_the_forms_that_are(experiment, value):
     assert "cannot upload to" in problems_of(experiment.upload(value))
     assert "cos://bucket/prefix" in problems_of(experiment.upload(value))
+
+
+def test_no_store_at_all_is_refused(experiment):
+    with pytest.raises(wx.PlanError, match=r"was given None; expected a store"):
+        experiment.upload(None)
+
+
+@pytest.mark.parametrize("value", ["lines.jsonl", None])
+@pytest.mark.parametrize("store", [
+    wx.LocalStore("shared"),
+    wx.COS(endpoint="https://s3.example.com", bucket="tuning", access_key="a", secret_key="b"),
+])  # fmt: skip
+def test_what_is_no_reference_is_refused_with_the_way_to_one(store, value, tmp_path):
+    asked = [
+        lambda: steps.upload(store, value, "train", owner="run-1"),
+        lambda: store.get(value, tmp_path / "back.jsonl"),
+        lambda: store.exists(value),
+        lambda: store.delete(value),
+    ]
+    for ask in asked:
+        with pytest.raises(wx.PlanError, match=r"expected a DataRef(.|\n)*steps\.reference\(file\)"):
+            ask()
 
 
 def test_a_finished_upload_is_not_repeated(experiment, store):

@@ -223,3 +223,14 @@ def test_an_error_in_the_middle_of_a_stream_is_raised(asking, deployed, wire):
     wire.breaks(STREAM, act)
     with pytest.raises(AdapterError, match="GPU lost"):
         list(asking.stream(deployed, COMMENTS[0], SHORT))
+
+
+def test_a_deployment_that_was_removed_is_explained(asking, deployed, service):
+    service.delete(f"/ml/v4/deployments/{deployed.id.rpartition('/')[2]}")
+    for ask in (
+        lambda: asking.generate(deployed, COMMENTS[:1], SHORT),
+        lambda: list(asking.stream(deployed, "a", SHORT)),
+    ):
+        with pytest.raises(AdapterError) as caught:
+            ask()
+        assert "Run the experiment again" in caught.value.hint

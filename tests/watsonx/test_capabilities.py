@@ -220,6 +220,12 @@ def test_rows_that_may_not_fit_are_counted_by_the_service(cpd_wire: Wire) -> Non
     assert abs(report.inputs.most - here.inputs.most) <= 1
 
 
+def test_a_count_names_the_project(cpd_wire: Wire) -> None:
+    asked(cpd_wire, wx.PromptTuning()).load(ROWS[:60]).tokens(exact=True)
+    (sent, *_) = cpd_wire.of("POST /ml/v1/text/tokenization")
+    assert sent.json["project_id"] == cpd_wire.ready["project_id"]
+
+
 def test_all_rows_are_counted_where_that_is_asked_for_and_none_twice(cpd_wire: Wire) -> None:
     experiment = asked(cpd_wire, wx.PromptTuning()).load(ROWS[:60])
     assert experiment.tokens(exact=True).exact

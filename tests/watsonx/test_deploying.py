@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+import wxtuning as wx
 from tests.server import models
 from tests.server.models import COMMENTS
 from tests.server.processes import Running
@@ -295,3 +296,33 @@ def needs_base() -> bytes:
         b'{"errors": [{"code": "invalid_request_entity", "message": "base_deployment_id is missing", '
         b'"target": {"type": "field", "name": "base_deployment_id"}}], "trace": "1", "status_code": 400}'
     )
+
+
+# --- before anything is paid ------------------------------------------------------------------------------------------
+
+
+def test_a_space_that_is_not_there_is_told_beforehand(deployments, wire):
+    with pytest.raises(AdapterError, match="no space named 'nospace'"):
+        deployments.check(SPEC.model_copy(update={"space": "nospace"}), "key", lambda: False)
+    assert wire.asked[MAKE] == 0
+
+
+def test_a_serving_name_is_free_for_the_run_that_has_it_and_taken_for_a_run_that_tunes_anew(deployments, tuned, key):
+    asked = SPEC.model_copy(update={"serving_name": f"tone_{key[-8:]}"})
+    deployments.check(asked, key, lambda: False)
+    holder = deployments.deploy(tuned, asked, key)
+    deployments.check(asked, key, lambda: False)
+    deployments.check(asked, f"other-{key}", lambda: True)
+    with pytest.raises(AdapterError, match=f"is taken by deployment {identity(holder)}"):
+        deployments.check(asked, f"other-{key}", lambda: False)
+
+
+def test_a_plan_tells_what_stands_against_its_deployment_beside_all_else(cpd_wire, connected):
+    rows = [{"input": f"comment {n}", "output": "good" if n % 2 else "bad"} for n in range(60)]
+    experiment = wx.TuningExperiment("s").load(rows).tune(wx.PromptTuning()).on(connected(cpd_wire))
+    assert experiment.deploy("sp").plan()
+    with pytest.raises(wx.PlanError, match="no space named 'nospace'"):
+        experiment.deploy("sp", space="nospace").plan()
+    with pytest.raises(wx.PlanError) as caught:
+        experiment.tune(wx.PromptTuning(num_epochs=1000)).deploy("sp", space="nospace").plan()
+    assert all(word in str(caught.value) for word in ("num_epochs is 1000", "nospace"))

@@ -42,6 +42,7 @@ class Shelf:
     hides: bool = False
     look_up_fails: Exception | None = None
     things: list[tuple[float, Found]] = field(default_factory=list)
+    elsewhere: tuple[str, ...] = ()
     posts: int = 0
     looks: int = 0
     place: str = "/things in project p of host"
@@ -66,6 +67,9 @@ class Shelf:
 
     def newest(self) -> list[Found]:
         return self.listed()
+
+    def has(self, identity: str) -> bool:
+        return identity in (*self.elsewhere, *(found.id for _, found in self.things))
 
     def create(self, body: dict[str, Any]) -> str:
         self.posts += 1
@@ -168,8 +172,32 @@ def test_what_a_person_found_is_adopted_and_nothing_is_created(shelf, settings):
     shelf.faults, shelf.acts = [LOST], False
     with pytest.raises(wx.AmbiguousSubmitError):
         made(shelf, replace(settings, on_unknown="ask"))
+    shelf.elsewhere = ("found-by-hand",)
     wx.adopt(TAG, "found-by-hand")
     assert (made(shelf, settings), shelf.posts) == ("found-by-hand", 1)
+
+
+def test_an_adopted_id_that_the_service_does_not_know_is_refused_and_can_be_named_anew(shelf, settings):
+    shelf.faults, shelf.acts = [LOST], False
+    with pytest.raises(wx.AmbiguousSubmitError):
+        made(shelf, replace(settings, on_unknown="ask"))
+    wx.adopt(TAG, "found-by-hnad")
+    with pytest.raises(wx.AmbiguousSubmitError, match="found-by-hnad was adopted") as caught:
+        made(shelf, settings)
+    assert f"wxtuning.adopt({TAG!r}" in caught.value.hint
+    shelf.elsewhere = ("found-by-hand",)
+    wx.adopt(TAG, "found-by-hand")
+    assert (made(shelf, settings), find(shelf, TAG, settings=settings), shelf.posts) == (*["found-by-hand"] * 2, 1)
+
+
+def test_what_was_adopted_may_be_given_up_and_is_looked_up_before_anything_is_created(shelf, settings):
+    shelf.faults, shelf.lag = [LOST], 1000.0
+    with pytest.raises(wx.AmbiguousSubmitError):
+        made(shelf, replace(settings, on_unknown="ask"))
+    shelf.lag = 0.0
+    wx.adopt(TAG, "typo")
+    wx.submit_again(TAG)
+    assert (made(shelf, settings), shelf.posts) == ("id-0", 1)
 
 
 @pytest.mark.parametrize("failure", [DOWN, Refused("not yours to list", status=403)])

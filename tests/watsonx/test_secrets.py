@@ -14,10 +14,11 @@ import pytest
 
 from tests.shown import every_logger, places_of, raised_by
 from tests.watsonx.conftest import Connect, asked_of
-from tests.watsonx.faults import Cut, Dropped, Instead, LostAnswer, Refusal, Silence, refusal
+from tests.watsonx.faults import Changed, Cut, Dropped, Instead, LostAnswer, Refusal, Silence, refusal
 from tests.watsonx.wire import ALWAYS, Act, Answer, Exchange, Wire
-from wxtuning.adapters.watsonx import Watsonx
+from wxtuning.adapters.watsonx import Watsonx, files
 from wxtuning.adapters.watsonx.service import NOWHERE, Service
+from wxtuning.errors import NotOffered, Unavailable, WxTuningError
 from wxtuning.retry import Patience
 
 TRAININGS = "/ml/v4/trainings"
@@ -147,6 +148,37 @@ def test_a_signed_address_is_in_no_log_and_no_error(
     error = raised_by(lambda: service.put("/x?signature=canary-signature", b"content", as_form=True))
     assert "canary-signature" not in str(error)
     assert "canary-signature" not in "\n".join(every_log)
+
+
+STORAGES: dict[str, tuple[dict[str, Any], type[WxTuningError]]] = {
+    "no such file": ({}, Unavailable),
+    "an address that is none": ({"endpoint_url": "https://stor age:x"}, Unavailable),
+    "nobody there": ({"endpoint_url": "https://127.0.0.1:9"}, Unavailable),
+    "no address": ({"endpoint_url": ""}, NotOffered),
+    "no bucket": ({"bucket_name": None}, NotOffered),
+}
+
+
+@pytest.mark.parametrize("storage", STORAGES)
+def test_a_file_that_cannot_be_read_shows_no_key_of_the_storage(
+    cloud_wire: Wire, connected: Connect, storage: str
+) -> None:
+    changed, expected = STORAGES[storage]
+    keys: list[str] = []
+
+    def told(body: Any) -> Any:
+        properties = body["entity"]["storage"]["properties"]
+        keys.extend(key for role in properties["credentials"].values() for key in role.values())
+        properties.update(changed)
+        return body
+
+    backend = connected(cloud_wire)
+    _ = backend.service.container
+    cloud_wire.breaks("GET /v2/projects/*", Changed(told), times=ALWAYS)
+    error = raised_by(lambda: files.read(backend.service, backend.settings, "no/such/file"))
+    shown = "\n".join(places_of(error))
+    assert isinstance(error, expected)
+    assert keys and [key for key in keys if key in shown] == []
 
 
 def test_nothing_of_it_shows_one(wire: Wire, connected: Connect, secrets: Secrets) -> None:

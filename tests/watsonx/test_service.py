@@ -12,13 +12,15 @@ import pytest
 
 from tests.server.processes import Running
 from tests.watsonx.conftest import Connect
-from tests.watsonx.faults import Changed, Cut, Drip, Endless, Instead, LostAnswer, Refusal, refusal
+from tests.watsonx.faults import Changed, Cut, Drip, Dropped, Endless, Instead, LostAnswer, Refusal, refusal
 from tests.watsonx.wire import ALWAYS, Wire, wire_to
+from wxtuning.adapters.watsonx.containers import named
 from wxtuning.adapters.watsonx.faults import Missing, Refused, Unsettled
 from wxtuning.adapters.watsonx.service import NOWHERE, Container, Service
-from wxtuning.errors import AdapterError, NotAuthorized, NotOffered, Unavailable
+from wxtuning.errors import AdapterError, AmbiguousSubmitError, NotAuthorized, NotOffered, Unavailable
 from wxtuning.retry import Patience
 from wxtuning.testing import FakeClock
+from wxtuning.unsettled import submit_again
 
 TRAININGS, DEPLOYMENTS = "/ml/v4/trainings", "/ml/v4/deployments"
 LIST, PROJECT = f"GET {TRAININGS}", "GET /v2/projects/{id}"
@@ -92,7 +94,7 @@ def test_a_project_is_found_by_its_name(wire: Wire, connected: Connect) -> None:
 def test_a_space_is_found_by_name_and_by_id(wire: Wire, connected: Connect) -> None:
     for name in ("wxtuning", wire.running.space):
         found = connected(wire, project=None, space=name).service
-        assert found.container == Container("space", wire.running.space) == found.space("wxtuning")
+        assert found.container == Container("space", wire.running.space) == named(found, "space", "wxtuning")
 
 
 def test_an_unknown_name_is_answered_with_those_that_are_near(wire: Wire, connected: Connect) -> None:
@@ -110,7 +112,7 @@ def test_a_name_of_several_is_refused_with_their_ids(wire: Wire, connected: Conn
     service = connected(wire).service
     ids = {new_space(service, "twice") for _ in range(2)}
     with pytest.raises(NotOffered) as failure:
-        service.space("twice")
+        named(service, "space", "twice")
     assert all(identity in str(failure.value) for identity in ids)
 
 
@@ -122,6 +124,15 @@ def test_a_missing_project_is_made_once(cpd_wire: Wire, connected: Connect, how:
     again = connected(cpd_wire, project=name, create_project=True).service.container
     assert found == again
     assert cpd_wire.asked["POST /transactional/v2/projects"] == 1
+
+
+def test_a_project_that_may_have_been_made_has_a_way_out(cpd_wire: Wire, connected: Connect) -> None:
+    asking = {"project": f"doubtful {cpd_wire.url}", "create_project": True, "on_unknown": "ask"}
+    cpd_wire.breaks("POST /transactional/v2/projects", Dropped())
+    with pytest.raises(AmbiguousSubmitError) as failure:
+        _ = connected(cpd_wire, **asking).service.container
+    submit_again(failure.value.tag)
+    assert connected(cpd_wire, **asking).service.container.kind == "project"
 
 
 def test_a_missing_project_of_the_cloud_is_not_made(cloud: Running, cloud_wire: Wire, connected: Connect) -> None:

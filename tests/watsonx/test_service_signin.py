@@ -22,7 +22,7 @@ from tests.watsonx.wire import ALWAYS, Wire, wire_to
 from wxtuning.adapters.watsonx import Watsonx
 from wxtuning.adapters.watsonx.faults import Unsettled
 from wxtuning.adapters.watsonx.service import NOWHERE
-from wxtuning.errors import AdapterError, MissingDependency, NotAuthorized, Unavailable
+from wxtuning.errors import AdapterError, MissingDependency, NotAuthorized, PlanError, Unavailable
 from wxtuning.retry import Patience
 from wxtuning.testing import FakeClock
 
@@ -143,15 +143,26 @@ def test_a_key_goes_to_no_host_that_was_not_named(cloud_wire: Wire, connected: C
     assert cloud_wire.requests == []
 
 
-def test_a_cluster_that_needs_a_user_says_so(cpd_wire: Wire, connected: Connect) -> None:
-    with pytest.raises(AdapterError, match="username"):
+def test_a_cluster_that_needs_a_user_is_known_before_anybody_is_asked(cpd_wire: Wire, connected: Connect) -> None:
+    with pytest.raises(PlanError, match=r"username= \(or WATSONX_USERNAME\) is missing"):
+        connected(cpd_wire, username=None)
+    assert cpd_wire.requests == []
+
+
+def test_a_cluster_at_an_address_of_ibms_says_that_it_needs_a_user(
+    cpd_wire: Wire, connected: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("wxtuning.adapters.watsonx.settings.IBM", ("127.0.0.1",))
+    with pytest.raises(AdapterError, match="Cloud Pak for Data, where a key alone is not enough") as failure:
         connected(cpd_wire, username=None).service.get(TRAININGS)
+    assert "username=" in failure.value.hint
 
 
 def test_a_cluster_that_does_not_tell_its_version_is_told_it(cpd_wire: Wire, connected: Connect) -> None:
     cpd_wire.breaks("GET /ml/wml_services/v2/version", Refusal(404), times=ALWAYS)
-    with pytest.raises(AdapterError, match="version"):
+    with pytest.raises(AdapterError, match="does not tell its version") as failure:
         connected(cpd_wire).service.get(TRAININGS)
+    assert "version='5.2'" in failure.value.hint
     assert connected(cpd_wire, version="5.1").service.version == "5.1"
 
 

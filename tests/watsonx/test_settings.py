@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import pickle
+import ssl
 import subprocess
 import sys
 from pathlib import Path
@@ -60,6 +61,9 @@ def test_a_good_one_asks_nobody() -> None:
         ({"url": "https://ada:secret@cpd.example.com"}, "holds a user or a password"),
         ({"url": "https://cpd.example.com:port"}, "no address of a server"),
         ({"url": "https://cpd.example.com/?x=1"}, "no address of a server"),
+        ({"url": "https://cpd.example.com/zen/"}, "the server's is https://cpd.example.com;"),
+        ({"url": "https://cpd.example.com:8443/zen/?context=x#/home"}, "the server's is https://cpd.example.com:8443;"),
+        ({"platform_url": "https://api.example.com/v2"}, "the server's is https://api.example.com;"),
         ({"url": None}, "url=None"),
         ({"platform_url": "http://api.example.com"}, "platform_url='http://api.example.com' is not encrypted"),
         ({"auth_url": "nothing"}, "auth_url='nothing' is no address"),
@@ -73,6 +77,7 @@ def test_a_good_one_asks_nobody() -> None:
         ({"api_key": 12345}, "api_key= is empty, or is no text"),
         ({"token": "a.b"}, "api_key= and token= are given; expected one"),
         ({"api_key": None, "password": "p", "username": None}, "username= is missing"),
+        ({"username": None}, "username= (or WATSONX_USERNAME) is missing; expected it beside api_key="),
         ({"username": 5}, "username=5; expected text"),
         ({"ca": "/nowhere/ca.pem"}, "ca='/nowhere/ca.pem' cannot be used: No such file"),
         ({"ca": 5}, "ca=5"),
@@ -88,6 +93,18 @@ def test_what_is_wrong_is_said_with_its_value(changed: dict[str, Any], said: str
     if changed.get("ca") == 5:
         said = "expected the path of a file"
     assert any(said in problem for problem in problems(**changed)), problems(**changed)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"url": "https://us-south.ml.cloud.ibm.com"},
+        {"platform_url": "https://api.example.com", "auth_url": "https://iam.example.com/identity/token"},
+        {"api_key": None, "token": "a.b"},
+    ],
+)
+def test_where_a_key_or_token_is_enough_no_user_is_asked_for(changed: dict[str, Any]) -> None:
+    assert Watsonx(**{**GOOD, "username": None, **changed}).settings.username is None
 
 
 def test_all_that_is_wrong_is_said_at_once() -> None:
@@ -106,6 +123,33 @@ def test_a_client_that_may_send_twice_is_refused() -> None:
     for client in (httpx.Client(transport=own), httpx.Client(mounts={"https://": own})):
         with client:
             assert "RetryTransport, which may send a request twice" in problems(http_client=client)[0]
+
+
+def trusting_every_name() -> ssl.SSLContext:
+    trust = ssl.create_default_context()
+    trust.check_hostname = False
+    return trust
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"verify": False},
+        {"verify": trusting_every_name()},
+        {"proxy": "http://proxy.example.com:3128", "verify": False},
+        {"mounts": {"https://": httpx.HTTPTransport(verify=False)}},
+        {"proxy": httpx.Proxy("https://proxy.example.com", ssl_context=trusting_every_name())},
+    ],
+    ids=["nobody", "every name", "behind a proxy", "for an address", "the proxy"],
+)
+def test_a_client_that_trusts_everybody_is_refused(given: dict[str, Any]) -> None:
+    with httpx.Client(**given) as client:
+        assert [problem for problem in problems(http_client=client) if "ca=" in problem and "certificates" in problem]
+
+
+def test_a_client_with_an_authority_of_its_own_is_taken() -> None:
+    with httpx.Client(verify=ssl.create_default_context()) as client:
+        assert Watsonx(**GOOD, http_client=client).settings.http_client is client
 
 
 def test_its_text_shows_no_secret_and_nothing_usual() -> None:

@@ -13,10 +13,12 @@ from tests.watsonx.faults import HTML, LOGIN_PAGE, Dropped, Instead, Late, LostA
 from tests.watsonx.jobs import CREATE, LIST
 from tests.watsonx.wire import ALWAYS
 from wxtuning.adapters.watsonx.faults import Refused
+from wxtuning.events import Call
 from wxtuning.folder import home_folder
 from wxtuning.intents import Intents, Outcome
 from wxtuning.journal import Journal
 from wxtuning.retry import Patience
+from wxtuning.schedule import drive_all
 
 NUMBERS = itertools.count()
 
@@ -57,6 +59,13 @@ def test_a_job_is_started_once_and_found_by_its_key(wire, backend, asked, key):
     assert backend.find(key) == job
     assert backend.submit(asked, key) == job
     assert wire.asked[CREATE] == 1
+
+
+def test_what_a_job_was_given_is_given_up_by_the_key_of_its_run(backend, asked, key, tmp_path):
+    mine = replace(asked, train=jobs.data(tmp_path, 4), owner=f"run-{key}")
+    backend.submit(mine, key)
+    assert len(backend.release(f"run-{key}")) == 1
+    assert backend.release(f"run-{key}") == ()
 
 
 def test_a_job_carries_what_was_asked_for(wire, backend, asked, key):
@@ -105,6 +114,22 @@ def test_a_request_that_never_arrived_is_sent_again_after_the_settle_time(cpd_wi
     assert outcomes(f"wxtuning.{key}") == [Outcome.EMPTY, Outcome.MADE]
 
 
+def submitting(backend, asked, key):
+    """A chain that submits a job and returns it."""
+    call = Call(step="submit", act=lambda: backend.submit(asked, key))
+    yield call
+    return call.result()
+
+
+def test_while_one_job_settles_the_others_are_started(cpd_wire, connected, asked, key):
+    cpd_wire.breaks(CREATE, Dropped())
+    backend = connected(cpd_wire, submit_settle=4.0, patience=Patience())
+    found = drive_all([submitting(backend, asked, f"{key}-{number}") for number in range(3)])
+    assert [jobs.listed(cpd_wire.running, f"{key}-{number}") for number in range(3)] == [[job.id] for job in found]
+    sent = [request.body for request in cpd_wire.of(CREATE)]
+    assert len(sent) == 4 and len(set(sent[:3])) == 3
+
+
 def test_who_chose_to_be_asked_decides(cpd_wire, connected, asked, key):
     backend = connected(cpd_wire, on_unknown="ask")
     cpd_wire.breaks(CREATE, Dropped("rst"))
@@ -136,6 +161,20 @@ def test_what_was_found_by_hand_is_adopted(cpd_wire, backend_on_cpd, asked, key)
     with pytest.raises(wx.AmbiguousSubmitError):
         backend_on_cpd.submit(asked, key)
     [identity] = jobs.listed(cpd_wire.running, key)
+    wx.adopt(f"wxtuning.{key}", identity)
+    assert backend_on_cpd.submit(asked, key).id == identity
+    assert cpd_wire.asked[CREATE] == 1
+
+
+def test_a_wrong_id_is_refused_when_it_is_adopted_and_the_right_one_taken(cpd_wire, backend_on_cpd, asked, key):
+    cpd_wire.breaks(CREATE, LostAnswer())
+    cpd_wire.breaks(LIST, Refusal(500), first=1, times=ALWAYS)
+    with pytest.raises(wx.AmbiguousSubmitError):
+        backend_on_cpd.submit(asked, key)
+    [identity] = jobs.listed(cpd_wire.running, key)
+    wx.adopt(f"wxtuning.{key}", f"{identity[:-1]}x")
+    with pytest.raises(wx.AmbiguousSubmitError, match=f"{identity[:-1]}x was adopted"):
+        backend_on_cpd.submit(asked, key)
     wx.adopt(f"wxtuning.{key}", identity)
     assert backend_on_cpd.submit(asked, key).id == identity
     assert cpd_wire.asked[CREATE] == 1

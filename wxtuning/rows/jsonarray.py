@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from wxtuning.rows.exact import BLANK
 from wxtuning.rows.jsontext import MOST_BYTES, MOST_LEVELS, TOO_LONG, record_of
 from wxtuning.rows.lines import TextBlocks
 from wxtuning.rows.verdict import Bad, Fault, FileCode, FileError, FileRow, Item
-
-BLANK = b" \t\r\n"
 
 _TOKEN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|["\[\]{},]', re.DOTALL)
 """A whole text, or a bracket or comma outside of texts; a quote alone opens a text that the next chunk goes on with."""

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from wxtuning.rows.jsontext import TOO_LONG, TRUNCATED, record_of
+from wxtuning.rows.exact import BLANK, exact_rows
+from wxtuning.rows.jsontext import TRUNCATED, record_of
 from wxtuning.rows.lines import Block, TextBlocks
-from wxtuning.rows.verdict import Bad, Fault, FileError, FileRow, Item
-
-BLANK = b" \t\r\n"
+from wxtuning.rows.verdict import FileError, Item
 
 
 def rows(blocks: TextBlocks, name: str) -> Iterator[Item]:
@@ -17,7 +16,7 @@ def rows(blocks: TextBlocks, name: str) -> Iterator[Item]:
     Raises:
         FileError: `not_jsonl` for JSON that is laid out over several lines.
     """
-    from wxtuning.rows.ordinary import OrdinaryRows
+    from wxtuning.rows.ordinary import OrdinaryRows  # brings msgspec, which no experiment needs before its first row
 
     reader = OrdinaryRows()
     for block in laid_out(blocks, name):
@@ -32,22 +31,6 @@ def laid_out(blocks: Iterable[Block], name: str) -> Iterator[Block]:
             _refuse_other_layouts(block, name)
             is_first = False
         yield block
-
-
-def exact_rows(block: Block) -> Iterator[Item]:
-    """The rows of whole lines, each judged exactly."""
-    if block.is_cut:
-        yield Bad(TOO_LONG, block.line)
-        return
-    for number, line, is_last in block.lines():
-        if line.strip(BLANK):
-            yield item_of(line, number, is_last=is_last)
-
-
-def item_of(line: bytes, number: int, *, is_last: bool = False) -> Item:
-    """The row of one line that is not blank."""
-    found = record_of(line, is_last=is_last)
-    return Bad(found, number) if isinstance(found, Fault) else FileRow(found, number)
 
 
 def _refuse_other_layouts(block: Block, name: str) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from wxtuning.rows import jsonl
+from wxtuning.rows import exact, jsonl
 from wxtuning.rows.ahead import ahead, has_second_core
 from wxtuning.rows.arrays import Places
 from wxtuning.rows.files import DataFiles, Part
@@ -70,7 +70,7 @@ class Judgment:
     def _judge_block(self, block: Block, sifted: Sifted | None, part: Part) -> None:
         self._good.append((sifted.screen, sifted.begins().astype(np.int32)) if sifted else None)
         if sifted is None:
-            for item in jsonl.exact_rows(block):
+            for item in exact.exact_rows(block):
                 self._judge(item, part)
             return
         self._tally.add_ordinary(sifted)
@@ -78,7 +78,7 @@ class Judgment:
         for before, line, number, is_last in _others(block, sifted):
             self.count += before - passed
             passed = before
-            self._judge(jsonl.item_of(line, number, is_last=is_last), part)
+            self._judge(exact.item_of(line, number, is_last=is_last), part)
         self.count += len(sifted.lines.quotes) - passed
 
     def _judge(self, item: Item, part: Part) -> None:
@@ -131,5 +131,5 @@ def _others(block: Block, sifted: Sifted) -> Iterator[tuple[int, bytes, int, boo
     is_cut_off = block.is_last and block.ends_open
     for index, passed in zip(indices.tolist(), before.tolist(), strict=True):
         text = lines.array[lines.begins[index] : lines.ends[index]].tobytes().removesuffix(b"\n")
-        if text.strip(jsonl.BLANK):
+        if text.strip(exact.BLANK):
             yield passed, text, block.line + index, is_cut_off and index == len(lines.ends) - 1

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from wxtuning.rows.jsonl import BLANK, item_of
+from wxtuning.rows.exact import BLANK, item_of
 from wxtuning.rows.lines import Block
 from wxtuning.rows.marks import Marker
 from wxtuning.rows.screen import Screen, Screened, learnt

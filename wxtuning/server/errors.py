@@ -43,8 +43,13 @@ class Refused(Exception):
         return {"errors": [error], "trace": self.trace, "status_code": self.status}
 
 
-def not_found(what: str, identity: str) -> Refused:
-    return Refused(404, "not_found", f"there is no {what} {quoted(identity)}")
+def not_found(what: str, identity: str, *, where: str = "") -> Refused:
+    place = f" in {where}" if where else ""
+    return Refused(404, "not_found", f"there is no {what} {quoted(identity)}{place}")
+
+
+HERE = "this project or space"
+"""Where a call looks for what it names."""
 
 
 def not_offered(call: str) -> Refused:

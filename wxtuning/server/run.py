@@ -45,10 +45,10 @@ def serve(settings: Settings, *ready_files: Path, say: Callable[[str], None] = p
 
     Raises:
         WxTuningError: if the settings cannot be, another server works in the same home, the address cannot be had, or a
-            ready file cannot be written.
+            ready file cannot be written; its folder must be there.
     """
-    if folders := [file for file in ready_files if file.is_dir()]:
-        raise WxTuningError(f"{folders[0]} is a folder", hint="Name a file with --ready-file.")
+    for file in ready_files:
+        _check_ready_file(file)
     # Whatever is written from here on, by this process or its children, is for its owner alone.
     os.umask(0o077)
     _log_to_stderr()
@@ -70,6 +70,14 @@ def serve(settings: Settings, *ready_files: Path, say: Callable[[str], None] = p
         if sys.stdout:
             sys.stdout.flush()
     os._exit(0)
+
+
+def _check_ready_file(file: Path) -> None:
+    if file.is_dir():
+        raise WxTuningError(f"{file} is a folder", hint="Name a file with --ready-file.")
+    if not file.absolute().parent.is_dir():
+        text = f"there is no folder {file.parent} for the ready file {file.name}"
+        raise WxTuningError(text, hint="Make it first, or name another file with --ready-file.")
 
 
 class _Server(uvicorn.Server):

@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from wxtuning.errors import InputChangedError, NotOffered, PlanError, UploadIntegrityError, WxTuningError
+from wxtuning.errors import AdapterError, InputChangedError, NotOffered, PlanError, UploadIntegrityError, WxTuningError
 from wxtuning.ports import Store
 from wxtuning.status import DataRef
 from wxtuning.stored import file_names
@@ -148,6 +148,31 @@ class KeepingContract(StoreHooks):
             same("its rows are counted", out.data.rows, content.count(b"\n"))
             again = store.put(file_in(tmp_path, content), "train", owner=RUN)
             same("put of the same bytes is the file that was written", again, out.data)
+
+    def test_what_is_written_is_no_file_before_the_block_has_ended(self, store: Store, tmp_path: Path) -> None:
+        with store.writing("train", owner=RUN) as out:
+            out.write(LINES)
+            with refused("data before the block has ended", AdapterError):
+                _ = out.data
+        same("data after the block is what was stored", got(store, out.data, tmp_path), LINES)
+        with suppress(Stop), store.writing("train", owner=RUN) as failed:
+            raise Stop
+        with refused("data of a block that failed", AdapterError):
+            _ = failed.data
+
+    def test_nothing_is_written_after_the_block_has_ended(self, store: Store, tmp_path: Path) -> None:
+        with store.writing("train", owner=RUN) as out:
+            out.write(LINES)
+        with refused("write after the block has ended", AdapterError):
+            out.write(LINES)
+        same("what was stored is what was written in the block", got(store, out.data, tmp_path), LINES)
+
+    def test_text_is_not_written(self, store: Store, tmp_path: Path) -> None:
+        with store.writing("train", owner=RUN) as out:
+            with refused("write of text", TypeError):
+                out.write(LINES.decode())  # type: ignore[arg-type]
+            out.write(LINES)
+        same("text that was refused is not stored", got(store, out.data, tmp_path), LINES)
 
     def test_a_block_that_fails_leaves_nothing(self, store: Store) -> None:
         before = list(self.kept(store))

@@ -21,6 +21,9 @@ _NOT_OUR_PARTS = frozenset({"InvalidPart", "InvalidPartOrder", "EntityTooSmall"}
 _EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired", "InvalidToken", "401"})
 _WRONG_KEYS = frozenset({"InvalidAccessKeyId", "SignatureDoesNotMatch", "Unauthorized", "InvalidSecurity"})
 _ABSENT = frozenset({"NoSuchKey", "NoSuchUpload", "404", "NotFound"})
+_NEEDS_ONLY_THE_BUCKET = frozenset(
+    {"put_object", "create_multipart_upload", "list_objects_v2", "list_multipart_uploads"}
+)
 _ELSEWHERE = frozenset(
     {"PermanentRedirect", "TemporaryRedirect", "Redirect", "AuthorizationHeaderMalformed", "301", "302", "307"}
 )
@@ -140,12 +143,7 @@ def _is_passing(error: Any) -> bool:
 def _is_final(error: BaseException) -> bool:
     from ibm_botocore.exceptions import ParamValidationError
 
-    return isinstance(error, ParamValidationError) or is_about_certificates(error)
-
-
-def is_about_certificates(error: BaseException) -> bool:
-    """Whether the server was not trusted."""
-    return any(word in str(error) for word in ("CERTIFICATE_VERIFY_FAILED", "certificate verify failed", "CA bundle"))
+    return isinstance(error, ParamValidationError) or about_tls(error, "") is not None
 
 
 def is_expired(error: BaseException) -> bool:
@@ -173,22 +171,37 @@ def translation(error: BaseException, request: Request, attempts: int = 1) -> Wx
         return Unavailable(
             f"{error.host} gave no token {_after(attempts)} ({error.reason})", backend=BACKEND, hint=_LATER
         )
-    if is_about_certificates(error):
-        return untrusted(request.host)
-    return Unavailable(
+    return about_tls(error, request.host) or Unavailable(
         f"{request.host} did not answer ({_kind(error)}) {_after(attempts)} for {request.what}",
         backend=BACKEND,
         hint=_LATER,
     )
 
 
-def untrusted(host: str) -> Unavailable:
-    """A server showed a certificate that nobody vouches for."""
-    return Unavailable(
-        f"the certificate of {host} was not accepted",
-        backend=BACKEND,
-        hint="Name the file of its certificate authority in ca= or COS_CA_BUNDLE; verification is never off.",
-    )
+def about_tls(error: BaseException, host: str) -> Unavailable | None:
+    """What a host does with TLS that it will do again; None if that is not what went wrong."""
+    if any(word in str(error) for word in _UNTRUSTED):
+        return Unavailable(
+            f"the certificate of {host} was not accepted",
+            backend=BACKEND,
+            hint="Name the file of its certificate authority in ca= or COS_CA_BUNDLE; verification is never off.",
+        )
+    if word := next((word for word in _NO_TLS if word in str(error)), ""):
+        return Unavailable(
+            f"{host} does not speak the TLS that was expected at this port ({word})",
+            backend=BACKEND,
+            hint="Check host and port. A server without TLS is written http://, and elsewhere than on this machine "
+            "takes allow_http=True.",
+        )
+    return None
+
+
+_UNTRUSTED = ("CERTIFICATE_VERIFY_FAILED", "certificate verify failed", "CA bundle")
+_NO_TLS = (
+    *("WRONG_VERSION_NUMBER", "PACKET_LENGTH_TOO_LONG", "HTTP_REQUEST", "UNKNOWN_PROTOCOL"),
+    *("UNSUPPORTED_PROTOCOL", "ALERT_PROTOCOL_VERSION", "HANDSHAKE_FAILURE"),
+)
+"""What OpenSSL calls an answer that is no TLS, or of no version or cipher that this machine takes."""
 
 
 _LATER = "Run the same line again later; what has been stored is kept."
@@ -213,6 +226,8 @@ def _answered(error: Any, request: Request, attempts: int) -> WxTuningError:
         return _other_region(error, request)
     if code in _EXPIRED or code in _WRONG_KEYS or status in (401, 403):
         return _refused(request, code)
+    if code in _ABSENT and request.operation in _NEEDS_ONLY_THE_BUCKET:
+        return _no_storage(request, code)
     if code in _ABSENT:
         return Missing(f"{request.what} is not there ({code})", backend=BACKEND, hint="It may have been released.")
     if code in _UNKNOWN_TO_IT:
@@ -242,6 +257,14 @@ def _no_bucket(request: Request) -> NotOffered:
     )
 
 
+def _no_storage(request: Request, code: str) -> NotOffered:
+    return NotOffered(
+        f"{request.host} keeps nothing at this address: {request.operation} of {request.what} was answered by {code}",
+        backend=BACKEND,
+        hint="Check endpoint= and bucket=: is that the address of the object storage itself?",
+    )
+
+
 def _other_region(error: Any, request: Request) -> NotOffered:
     document = error.response.get("Error", {})
     region = _headers(error).get("x-amz-bucket-region") or document.get("Region")
@@ -265,7 +288,7 @@ def _refused(request: Request, code: str) -> NotAuthorized:
         return NotAuthorized(
             f"{request.host} does not know the keys that were given for {request.where} ({code})",
             backend=BACKEND,
-            hint="Check access key and secret key: a space or a line end at their end is enough to make them wrong.",
+            hint="Check access key and secret key: they may be of another instance or region, cut off, or deleted.",
         )
     return NotAuthorized(
         f"the keys do not have the right to {request.right} in {request.where}; refused for {request.key or 'it'}"

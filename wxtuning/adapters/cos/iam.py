@@ -20,9 +20,8 @@ from wxtuning.adapters.cos.faults import (
     BACKEND,
     PASSING_STATUS,
     TokensOut,
-    is_about_certificates,
+    about_tls,
     of_vendors,
-    untrusted,
 )
 from wxtuning.adapters.cos.limits import Limits
 from wxtuning.adapters.cos.redaction import bared
@@ -39,6 +38,10 @@ _NOBODY = "Basic Yng6Yng="
 
 _SOONEST_SECONDS = 300.0
 _CODE = re.compile(r"[A-Za-z0-9_]{1,32}")
+
+
+_CHECK_ADDRESS = "Check auth_endpoint=; expected the address of an IAM token service."
+_CHECK_KEY = "Check the key: it may be mistyped, deleted, locked, or of another account than auth_endpoint."
 
 
 @dataclass(frozen=True)
@@ -95,8 +98,8 @@ class TokenService:
         try:
             return server.send(self._request())
         except of_vendors() as cause:
-            if is_about_certificates(cause):
-                raise untrusted(self.host) from bared(cause)
+            if final := about_tls(cause, self.host):
+                raise final from bared(cause)
             raise TokensOut(self.host, str(cause) or type(cause).__name__) from bared(cause)
         finally:
             server.close()
@@ -123,19 +126,18 @@ class TokenService:
 
     def _refused(self, answer: Any) -> NotAuthorized:
         found = _document(answer)
-        told = str(found.get("errorCode") or found.get("error"))
-        code = told if _CODE.fullmatch(told) else f"HTTP {answer.status_code}"
+        code = _CODE.fullmatch(str(found.get("errorCode") or found.get("error") or ""))
         return NotAuthorized(
-            f"{self.host} gives no token for this API key ({code})",
+            f"{self.host} gives no token for this API key ({code[0] if code else f'HTTP {answer.status_code}'})",
             backend=BACKEND,
-            hint="Check the key: it may be mistyped, deleted, locked, or of another account than auth_endpoint.",
+            hint=_CHECK_KEY if code else f"{_CHECK_ADDRESS} If it is one: {_CHECK_KEY}",
         )
 
     def _no_service(self, answer: Any) -> AdapterError:
         return AdapterError(
             f"{self.url} answered no token (HTTP {answer.status_code})",
             backend=BACKEND,
-            hint="Check auth_endpoint=; expected the address of an IAM token service.",
+            hint=_CHECK_ADDRESS,
         )
 
 

@@ -12,14 +12,13 @@ from dataclasses import replace
 
 from wxtuning.adapters.cos.connection import Connection, quietly
 from wxtuning.adapters.cos.crew import Crew, Meter, threads
-from wxtuning.adapters.cos.faults import BACKEND, Missing, Unsupported
+from wxtuning.adapters.cos.faults import Missing, Unsupported
 from wxtuning.adapters.cos.parts import Part, digests_of
 from wxtuning.adapters.cos.proof import Expected, expected_of, holds, prove
 from wxtuning.adapters.cos.sending import PART_BYTES, WholePart
 from wxtuning.adapters.cos.shelf import Shelf
 from wxtuning.adapters.cos.tidying import clear, end_uploads, tidying
 from wxtuning.adapters.cos.upload import Upload, begun, put_whole
-from wxtuning.errors import AdapterError
 from wxtuning.status import DataRef
 from wxtuning.stored import INCOMING, plain
 
@@ -67,22 +66,9 @@ class Incoming:
         self._whole = hashlib.sha256()
         self._rows = 0
         self._size = 0
-        self._stored: DataRef | None = None
 
-    @property
-    def data(self) -> DataRef:
-        """What was stored.
-
-        Raises:
-            AdapterError: before the block has ended.
-        """
-        if self._stored is None:
-            raise AdapterError("what is being written is not stored before the block has ended", backend=BACKEND)
-        return self._stored
-
-    def write(self, content: bytes | bytearray | memoryview, /) -> int:
+    def write(self, rest: memoryview) -> None:
         """Take the next bytes; waits while all buffers are full."""
-        rest = memoryview(content).cast("B")
         while len(rest):
             if self._filled == self._part_bytes:  # not before more comes: what fits into one part needs no parts
                 self._hand_over()
@@ -91,7 +77,6 @@ class Incoming:
             self._buffer[self._filled : self._filled + count] = rest[:count]
             self._filled += count
             rest = rest[count:]
-        return memoryview(content).nbytes
 
     def _hand_over(self) -> None:
         """Let a thread send what has been gathered."""
@@ -124,7 +109,7 @@ class Incoming:
 
     # --- the end of the block ---------------------------------------------------------------------------------------
 
-    def finish(self) -> None:
+    def finish(self) -> DataRef:
         """Give what was written its name, once it is proven.
 
         Raises:
@@ -132,10 +117,11 @@ class Incoming:
         """
         self._connection.allow(self._seconds(self._part_bytes * (self._workers + 1)))
         with self._crew as crew:
-            self._stored = self._finish_small() if self._parts == 0 else self._finish_large(crew)
+            stored = self._finish_small() if self._parts == 0 else self._finish_large(crew)
         self._meter.tell()
         with tidying(self._name):
             clear(self._connection, self._key)
+        return stored
 
     def _finish_small(self) -> DataRef:
         buffer = self._counted()

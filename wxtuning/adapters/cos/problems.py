@@ -144,6 +144,8 @@ def _of_server(name: str, url: str, *, allow_http: bool) -> Iterator[str]:
         yield f"{name} holds a user or a password; give keys as arguments or in the environment"
     elif not is_address or found.query or found.fragment:
         yield f"{name}={url!r} is no address of a server; expected for example {_EXAMPLES[name]}"
+    elif name == "endpoint" and found.path.strip("/"):
+        yield f"{name}={url!r} holds a path; expected the server alone: a bucket is named in bucket="
     elif found.scheme == "http" and not (allow_http or _LOOPBACK.fullmatch(str(host))):
         yield f"{name}={url!r} is not encrypted; expected https://, or allow_http=True for a network of your own"
 

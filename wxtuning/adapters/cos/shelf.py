@@ -56,9 +56,9 @@ class Shelf:
                 gone = error
                 self._connection.go_on()
         raise Unavailable(
-            f"the upload of {data.uri} was ended {_BEGINNINGS} times by somebody else",
+            f"what was brought of {data.uri} was gone {_BEGINNINGS} times: {gone.args[0]}",
             backend=BACKEND,
-            hint="Make sure that no other program cleans up this bucket's uploads, and run the same line again.",
+            hint="Make sure that no other program cleans up this bucket, and run the same line again.",
         ) from gone
 
     def give_up(self) -> None:

@@ -35,7 +35,8 @@ from wxtuning.folder import replacing
 from wxtuning.ports import EndingWatch, Watch, unwatched
 from wxtuning.retry import Patience
 from wxtuning.status import DataRef
-from wxtuning.stored import opened, plain
+from wxtuning.stored import opened, plain, referred
+from wxtuning.writing import Writer
 
 SECONDS_AT_LEAST = 600.0
 BYTES_A_SECOND_AT_LEAST = 20_000
@@ -49,8 +50,8 @@ class COS:
     they are taken from the environment.
 
     Args:
-        endpoint: The server, such as `https://s3.eu-de.cloud-object-storage.appdomain.cloud`; http only on this
-            machine, unless `allow_http`.
+        endpoint: The server, such as `https://s3.eu-de.cloud-object-storage.appdomain.cloud`, without a path; http
+            only on this machine, unless `allow_http`.
         bucket: The bucket, which is there already.
         prefix: What all keys begin with, up to 680 bytes; no slash in front, no `?`, `#`, `..` or control character.
         access_key, secret_key, session_token: HMAC keys. They sign the content too, so the server checks it.
@@ -231,13 +232,14 @@ class COS:
         """Store a file of this machine; see `Store`."""
         plain(name)
         plain(owner)
+        referred(data)
         with opened(data) as file, self._connected(data.size_bytes, watch) as connection:
             meter = Meter(watch, data.size_bytes)
             sending = Sending(connection, self._folder, owner, self.workers, self.part_bytes, meter)
             return sending.stored(file, data, name)
 
     @contextmanager
-    def writing(self, name: str, *, owner: str, watch: Watch = unwatched) -> Iterator[Incoming]:
+    def writing(self, name: str, *, owner: str, watch: Watch = unwatched) -> Iterator[Writer]:
         """Store bytes as they are made; see `Store`. `timeout` then counts from part to part."""
         with self._connected(watch=watch) as connection:
             meter = Meter(watch, None)
@@ -245,11 +247,11 @@ class COS:
                 connection, self._folder, name, owner, self.workers, self.part_bytes, meter, self._seconds
             )
             try:
-                yield incoming
-                incoming.finish()
+                with Writer(incoming.write, self.name).open(incoming.finish) as writer:
+                    yield writer
             except Missing as cause:
                 incoming.give_up()
-                raise _ended_by_others(cause) from cause
+                raise _gone(cause) from cause
             except Exception:
                 incoming.give_up()
                 raise
@@ -311,6 +313,7 @@ class COS:
         return f"{self.prefix}/" if self.prefix else ""
 
     def _key(self, ref: DataRef) -> str:
+        referred(ref)
         # An address that leaves the endpoint open is one of this store's own.
         roots = (f"{self._address.root}/", f"{replace(self._address, host='').root}/")
         key = next((ref.uri.removeprefix(root) for root in roots if ref.uri.startswith(root)), "")
@@ -388,11 +391,12 @@ _SECRETS = ("access_key", *_VEILED, "credentials")
 _STAYS_HERE = (*_SECRETS, "_authorities")
 
 
-def _ended_by_others(cause: Missing) -> Unavailable:
+def _gone(cause: Missing) -> Unavailable:
     return Unavailable(
         f"what was written is gone: {cause.args[0]}",
         backend=BACKEND,
-        hint="Another program has ended the upload. Run the same line again; the bytes have to be made anew.",
+        hint="Make sure that no other program cleans up this bucket, and run the same line again; the bytes have to be "
+        "made anew.",
     )
 
 

@@ -10,7 +10,7 @@ from wxtuning.status import DataRef
 
 
 class Incoming:
-    """What `writing` gives.
+    """Bytes that go into a draft, and what is known of them.
 
     Args:
         draft: Takes the bytes.
@@ -25,23 +25,16 @@ class Incoming:
         self._digest = hashlib.sha256()
         self._rows = 0
         self._written = 0
-        self._stored: DataRef | None = None
 
-    def write(self, content: bytes | bytearray | memoryview, /) -> int:
+    def write(self, content: memoryview) -> None:
         """Take the next bytes."""
         self._digest.update(content)
         self._rows += bytes(content).count(b"\n")
         self._written += len(content)
         self._watch(self._written, self._size)
-        return self._draft.write(content)
+        self._draft.write(content)
 
     @property
     def data(self) -> DataRef:
-        """What was written so far; once the block has ended, what was stored."""
-        return self._stored or DataRef(
-            uri="", sha256=self._digest.hexdigest(), rows=self._rows, size_bytes=self._written
-        )
-
-    @data.setter
-    def data(self, stored: DataRef) -> None:
-        self._stored = stored
+        """What was written so far; nowhere yet."""
+        return DataRef(uri="", sha256=self._digest.hexdigest(), rows=self._rows, size_bytes=self._written)

@@ -13,11 +13,12 @@ from stat import S_ISREG
 from wxtuning.adapters.folder.faults import BACKEND, other_bytes, taken, telling
 from wxtuning.adapters.folder.incoming import Incoming
 from wxtuning.adapters.folder.notes import Notes
-from wxtuning.errors import NotAuthorized, NotOffered
+from wxtuning.errors import DataError, NotAuthorized, NotOffered, PlanError
 from wxtuning.folder import Draft, replacing, scratch, sha256_of, sweep
 from wxtuning.ports import Watch, unwatched
 from wxtuning.status import DataRef
-from wxtuning.stored import INCOMING, check_same, file_names, file_of, opened, plain
+from wxtuning.stored import INCOMING, check_same, file_names, file_of, file_of_address, opened, plain, referred
+from wxtuning.writing import Writer
 
 PIECE_BYTES = 2**20
 
@@ -27,14 +28,18 @@ class LocalStore:
     """Keeps files in a folder, for example on a disk that a cluster shares.
 
     Args:
-        folder: Where; made when the first file is put. A relative one is below the folder where the program is now.
+        folder: Where, as a path or a `file:` address; made when the first file is put. A relative one is below the
+            folder where the program is now.
+
+    Raises:
+        PlanError: if that is no folder's name.
     """
 
     folder: str | Path
     name: str = field(default=BACKEND, init=False, repr=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "folder", Path(self.folder).expanduser().absolute())
+        object.__setattr__(self, "folder", _named(self.folder).expanduser().absolute())
 
     def describe(self) -> str:
         """The folder's `file:` address."""
@@ -59,24 +64,25 @@ class LocalStore:
 
     def put(self, data: DataRef, name: str, *, owner: str, watch: Watch = unwatched) -> DataRef:
         """Copy a file into the folder; see `Store`."""
-        with self._draft(name, owner, data.size_bytes) as draft:
+        with self._draft(name, owner, referred(data).size_bytes) as draft:
             if known := self._known(data, name, owner):
                 watch(data.size_bytes, data.size_bytes)
                 return known
             incoming = Incoming(draft, data.size_bytes, watch)
             with opened(data) as content:
                 while piece := content.read(PIECE_BYTES):
-                    incoming.write(piece)
+                    incoming.write(memoryview(piece))
             check_same(incoming.data, data)
             return self._adopted(draft, data, name, owner)
 
     @contextmanager
-    def writing(self, name: str, *, owner: str, watch: Watch = unwatched) -> Iterator[Incoming]:
+    def writing(self, name: str, *, owner: str, watch: Watch = unwatched) -> Iterator[Writer]:
         """Store bytes as they are made; see `Store`."""
         with self._draft(name, owner) as draft:
             incoming = Incoming(draft, None, watch)
-            yield incoming
-            incoming.data = self._adopted(draft, incoming.data, name, owner)
+            writer = Writer(incoming.write, self.name)
+            with writer.open(lambda: self._adopted(draft, incoming.data, name, owner)):
+                yield writer
 
     def get(self, ref: DataRef, to: str | Path) -> None:
         """Fetch a file; see `Store`."""
@@ -185,12 +191,37 @@ class LocalStore:
         return Notes(self._root)
 
     def _own(self, ref: DataRef) -> Path:
-        file = file_of(ref)
+        file = file_of(referred(ref))
         if file.parent != self._root:
             raise NotOffered(
                 f"{ref.uri} is not in this store", backend=self.name, hint=f"Expected a file in {self.describe()}."
             )
         return file
+
+
+def _named(folder: object) -> Path:
+    """The folder that a path or an address names."""
+    scheme, is_address, _ = str(folder).partition("://")
+    if isinstance(folder, str) and folder.startswith("file:"):
+        return _addressed(folder)
+    if isinstance(folder, str) and is_address:
+        # What follows may hold a key.
+        raise PlanError([f"a LocalStore was given {scheme}://… as its folder; {_A_FOLDER}"], hint=_OTHER_STORES)
+    if not folder or not isinstance(folder, str | os.PathLike):
+        shown = "'', which is no folder" if folder == "" else f"a folder of type {type(folder).__name__}"
+        raise PlanError([f"a LocalStore was given {shown}; {_A_FOLDER}"])
+    return Path(folder)
+
+
+def _addressed(address: str) -> Path:
+    try:
+        return file_of_address(address)
+    except DataError as cause:
+        raise PlanError([f"{cause.args[0]}; {_A_FOLDER}"]) from cause
+
+
+_A_FOLDER = "expected a path, or an address such as file:///folder"
+_OTHER_STORES = "A bucket is a wx.COS(...), or .upload() takes its address."
 
 
 def _size_of(file: Path) -> int | None:

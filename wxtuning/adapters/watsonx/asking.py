@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
 from wxtuning.adapters.watsonx.deployments import DEPLOYMENTS, place_of
-from wxtuning.adapters.watsonx.faults import BACKEND, CutOff
+from wxtuning.adapters.watsonx.faults import BACKEND, CutOff, Missing
 from wxtuning.adapters.watsonx.service import Json, Service
 from wxtuning.adapters.watsonx.settings import Settings
 from wxtuning.errors import DataError, Unavailable
@@ -28,6 +29,8 @@ UNFINISHED = "not_finished"
 
 SHORT_TOKENS = 512
 """Prompt and answer of so many tokens together fit every model."""
+
+REMOVED = "The deployment may have been removed. Run the experiment again: only what is missing is done."
 
 END_TOKENS = 2
 """Tokens that stand for no byte of a prompt, at its ends."""
@@ -76,12 +79,13 @@ class Asking:
         path, body = self._request(ref, STREAM, text, parameters(decoding))
         came, reason = "", ""
         try:
-            for event in self._service.stream(path, body):
-                result = _result(event)
-                came += (piece := str(result.get("generated_text", "")))
-                reason = str(result.get("stop_reason", "")).lower()
-                if piece:
-                    yield piece
+            with _explained():
+                for event in self._service.stream(path, body):
+                    result = _result(event)
+                    came += (piece := str(result.get("generated_text", "")))
+                    reason = str(result.get("stop_reason", "")).lower()
+                    if piece:
+                        yield piece
         except Unavailable as cause:
             if not came:
                 raise
@@ -91,7 +95,8 @@ class Asking:
 
     def _answer(self, ref: DeploymentRef, parameters: Json, text: str) -> Answer:
         path, body = self._request(ref, GENERATION, text, parameters)
-        result = _result(self._service.ask(path, body))
+        with _explained():
+            result = _result(self._service.ask(path, body))
         return Answer(
             text=str(result.get("generated_text", "")),
             tokens=int(result.get("generated_token_count") or 0),
@@ -137,6 +142,16 @@ class Asking:
     def _count(self, model: str, prompt: str) -> int:
         answer = self._service.ask(TOKENIZATION, {"model_id": model, "input": prompt, **self._service.container.query})
         return int(answer.get("result", {}).get("token_count") or 0)
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """Says what to do where the service knows no such deployment."""
+    try:
+        yield
+    except Missing as missing:
+        missing.hint = missing.hint or REMOVED
+        raise
 
 
 def _most_tokens(text: str, number: int) -> int:

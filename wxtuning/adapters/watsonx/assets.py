@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from wxtuning.adapters.watsonx.faults import BACKEND, Busy, Missing, Refused, Unsettled
+from wxtuning.adapters.watsonx.listed import is_known
 from wxtuning.adapters.watsonx.once import Found, found_in, id_in, once, tag_of
 from wxtuning.adapters.watsonx.service import Json, Service
 from wxtuning.adapters.watsonx.settings import Settings
@@ -176,13 +177,7 @@ class Assets:
             "asset_category": "USER",
         }
         body = {"metadata": metadata, "entity": {"data_asset": {"mime_type": MIME}}}
-        return once(named, tag_of(key), lambda: body, settings=self._settings, is_there=self._is_there)
-
-    def _is_there(self, asset: str) -> bool:
-        try:
-            return bool(self._service.get(f"{ASSETS}/{asset}"))
-        except Missing:
-            return False
+        return once(named, tag_of(key), lambda: body, settings=self._settings, is_there=named.has)
 
     def _fill(self, asset: str, name: str, content: bytes) -> None:
         place = f"{ASSETS}/{asset}/attachments"
@@ -233,6 +228,9 @@ class _Named:
 
     def newest(self) -> Iterator[Found]:
         return map(found_in, self.all())
+
+    def has(self, identity: str) -> bool:
+        return is_known(self.service, f"{ASSETS}/{identity}")
 
     def create(self, body: Json) -> str:
         return id_in(self.service.create(ASSETS, body, in_query=True))

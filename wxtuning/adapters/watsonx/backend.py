@@ -16,16 +16,16 @@ from wxtuning.adapters.watsonx.asking import Asking, base, snippets
 from wxtuning.adapters.watsonx.assets import Assets
 from wxtuning.adapters.watsonx.capabilities import Capabilities
 from wxtuning.adapters.watsonx.connections import Connections
+from wxtuning.adapters.watsonx.containers import own
 from wxtuning.adapters.watsonx.data import Data
 from wxtuning.adapters.watsonx.deployments import Deployments
-from wxtuning.adapters.watsonx.faults import BACKEND
+from wxtuning.adapters.watsonx.faults import BACKEND, Missing
 from wxtuning.adapters.watsonx.runs import Runs
 from wxtuning.adapters.watsonx.service import Service
 from wxtuning.adapters.watsonx.settings import OnUnknown, Settings, problems_of, public, tidied, veiled
 from wxtuning.adapters.watsonx.source import AssetRows
 from wxtuning.adapters.watsonx.trainings import Trainings
 from wxtuning.errors import NotAuthorized, NotOffered, PlanError
-from wxtuning.folder import write_atomically
 from wxtuning.found import FoundRun
 from wxtuning.ports import Answer, Decoding, Limits, ModelOffer, TuningRequest
 from wxtuning.retry import Patience
@@ -174,7 +174,7 @@ class Watsonx:
                 backend=self.name,
                 hint="Set WATSONX_APIKEY (or WATSONX_PASSWORD, WATSONX_TOKEN) for this process too.",
             )
-        return Service(self.settings)
+        return Service(self.settings, own)
 
     @cached_property
     def _capabilities(self) -> Capabilities:
@@ -244,7 +244,7 @@ class Watsonx:
         return AssetRows(self._assets, name_or_id)
 
     def release(self, owner: str) -> tuple[str, ...]:
-        """Give up the data assets of a run; the ids of those that were removed because no other run needs them."""
+        """Give up the data assets of a run (`run.key`); the ids of those removed, as no other run needs them."""
         return self._assets.release(owner)
 
     def runs(self) -> tuple[FoundRun, ...]:
@@ -259,18 +259,24 @@ class Watsonx:
         """
         return Runs(self.service).find(id)
 
-    def fetch_rows(self, found: FoundRun, file: Path) -> bool:
-        """Write the rows that a run was tuned on into a file; False if they are not among the project's assets."""
+    def fetch_rows(self, found: FoundRun) -> bytes | None:
+        """The lines that a run was tuned on; None if they are not, or no more, among the project's assets."""
         kind, _, identity = (found.data[0] if found.data else "").partition(":")
         if kind != "asset":
-            return False
-        write_atomically(file, self._assets.read(identity)[1])
-        return True
+            return None
+        try:
+            return self._assets.read(identity)[1]
+        except (NotOffered, Missing):
+            return None
 
     # --- answering --------------------------------------------------------------------------------------------------
 
     def deploy(self, job: JobRef, deployment: DeploymentSpec, key: str) -> DeploymentRef:
         return self._deployments.deploy(job, deployment, key)
+
+    def check_deployment(self, deployment: DeploymentSpec, *, run: str, job: str) -> None:
+        """See `ChecksDeployment`."""
+        self._deployments.check(deployment, run, lambda: not job or self._trainings.find(job) is not None)
 
     def preview(self, job: JobRef) -> DeploymentRef:
         """Not offered: the service answers from deployments only."""

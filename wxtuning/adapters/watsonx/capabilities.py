@@ -261,7 +261,7 @@ class ServiceTokenizer:
         return self._method.model, text
 
     def _asked(self, text: str) -> int:
-        body = {"model_id": self._method.model, "input": text}
+        body = {"model_id": self._method.model, "input": text, **self._service.container.query}
         answer = self._service.ask(TOKENIZATION, body)
         count = answer.get("result", {}).get("token_count")
         if not isinstance(count, int):

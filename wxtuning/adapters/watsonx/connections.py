@@ -12,7 +12,8 @@ from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
-from wxtuning.adapters.watsonx.faults import BACKEND, Missing, Refused
+from wxtuning.adapters.watsonx.faults import BACKEND, Refused
+from wxtuning.adapters.watsonx.listed import is_known
 from wxtuning.adapters.watsonx.once import Found, id_in, once, tag_of
 from wxtuning.adapters.watsonx.service import Json, Service
 from wxtuning.adapters.watsonx.settings import Settings
@@ -88,14 +89,8 @@ class Connections:
 
     def _made(self, properties: Properties) -> _Seen:
         named = _Named(self._service, _name(properties), properties)
-        made = once(named, named.tag, lambda: named.description, settings=self._settings, is_there=self._is_there)
+        made = once(named, named.tag, lambda: named.description, settings=self._settings, is_there=named.has)
         return _seen(self._service.get(f"{CONNECTIONS}/{made}"))
-
-    def _is_there(self, connection: str) -> bool:
-        try:
-            return bool(self._service.get(f"{CONNECTIONS}/{connection}"))
-        except Missing:
-            return False
 
     def _check(self, connection: _Seen, bucket: str) -> None:
         """The service's own view counts: a connection bound to another bucket would lead the job astray."""
@@ -153,6 +148,9 @@ class _Named:
         for one in self.service.pages(CONNECTIONS):
             found, created_at = _seen(one), str(one["metadata"].get("created_at", ""))
             yield Found(id=found.id, tags=(tag_of(found.name),), created_at=created_at)
+
+    def has(self, identity: str) -> bool:
+        return is_known(self.service, f"{CONNECTIONS}/{identity}")
 
     def create(self, body: Json) -> str:
         type = self.service.get(f"{TYPES}/{_type(self.properties)}")["metadata"]["asset_id"]

@@ -8,7 +8,8 @@ from difflib import get_close_matches
 from typing import Literal
 
 from wxtuning.adapters.watsonx.faults import BACKEND, Missing, Unsettled
-from wxtuning.adapters.watsonx.once import Found, once
+from wxtuning.adapters.watsonx.listed import is_known
+from wxtuning.adapters.watsonx.once import Found, once, tag_of
 from wxtuning.adapters.watsonx.service import NOWHERE, Container, Json, Service
 from wxtuning.adapters.watsonx.settings import ID, Settings
 from wxtuning.errors import NotOffered
@@ -89,7 +90,7 @@ def _made(service: Service, name: str, settings: Settings) -> Container:
             hint="Make it in the console, where its storage is chosen; then name it in project=.",
         )
     body = {"name": name, "generator": "wxtuning", "storage": {"type": "assetfiles"}}
-    identity = once(_Projects(service, name), f"project {name}", lambda: body, settings=settings)
+    identity = once(_Projects(service, name), tag_of(f"project {name}"), lambda: body, settings=settings)
     return Container("project", identity)
 
 
@@ -109,6 +110,9 @@ class _Projects:
 
     def newest(self) -> Iterator[Found]:
         return iter(())
+
+    def has(self, identity: str) -> bool:
+        return is_known(self.service, f"/v2/projects/{identity}", NOWHERE)
 
     def create(self, body: Json) -> str:
         made = self.service.create(PROJECTS, body, within=NOWHERE)

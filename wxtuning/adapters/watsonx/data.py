@@ -27,13 +27,14 @@ class Data:
 
         Args:
             request: Whose data it is.
-            key: The run that needs it.
+            key: The job's own; the data belongs to it where the request names no owner.
         """
+        owner = request.owner or key
         parts = {"train": request.train, "validation": request.validation}
-        return {part: self._reference(request, data, part, key) for part, data in parts.items() if data}
+        return {part: self._reference(request, data, part, owner) for part, data in parts.items() if data}
 
-    def _reference(self, request: TuningRequest, data: DataRef, part: str, key: str) -> Json:
+    def _reference(self, request: TuningRequest, data: DataRef, part: str, owner: str) -> Json:
         if request.store:
             return self._connections.reference(data, request.store)
-        asset = self._assets.put(data, f"{slug(request.name)}-{part}", key)
+        asset = self._assets.put(data, f"{slug(request.name)}-{part}", owner)
         return {"type": "data_asset", "location": {"href": f"{ASSETS}/{asset}", "id": asset}}

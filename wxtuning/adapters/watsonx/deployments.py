@@ -9,7 +9,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal, cast
 
-from wxtuning.adapters.watsonx.faults import BACKEND, Missing, Refused
+from wxtuning.adapters.watsonx.containers import named
+from wxtuning.adapters.watsonx.faults import BACKEND, Refused
+from wxtuning.adapters.watsonx.listed import shown
 from wxtuning.adapters.watsonx.once import Found, found_in, id_in, once, tag_of
 from wxtuning.adapters.watsonx.promotion import promoted
 from wxtuning.adapters.watsonx.service import Container, Json, Service
@@ -56,14 +58,34 @@ class Deployments:
             AdapterError: if the service cannot deploy it, or the serving name is somebody else's.
             Unavailable: if model or deployment are not there in time; the same call goes on waiting.
         """
-        place = self._service.space(asked.space) if asked.space else self._service.container
+        place = self._place(asked)
         making = _Making(self._service, place, tag_of(key))
         identity = once(
             making, making.tag, lambda: self._body(job, asked, place, making.tag), settings=self._settings,
-            is_there=making.is_alive,
+            is_there=making.has,
         )  # fmt: skip
         self._await_ready(identity, place)
         return _ref(place, identity)
+
+    def check(self, asked: DeploymentSpec, key: str, is_tuned: Callable[[], bool]) -> None:
+        """Make sure that there is such a space, and that the serving name is free or may be taken over.
+
+        Args:
+            asked: What will be deployed.
+            key: Of the run; what it has deployed already is in nobody's way.
+            is_tuned: Whether there may be a job already. Only then can another run have deployed its model.
+
+        Raises:
+            AdapterError: if not.
+        """
+        place = self._place(asked)
+        if not (name := asked.serving_name):
+            return
+        making = _Making(self._service, place, tag_of(key))
+        holder = making.holder(name)
+        if holder is None or making.tag in _tags(holder) or (_is_of_a_run(holder) and is_tuned()):
+            return
+        raise _taken(name, holder)
 
     def find(self, key: str) -> DeploymentRef | None:
         """The deployment that was made with this key in the service's own project or space, or None."""
@@ -78,6 +100,9 @@ class Deployments:
             self._service.delete(f"{DEPLOYMENTS}/{identity}", within=place)
 
     # --- what is deployed -------------------------------------------------------------------------------------------
+
+    def _place(self, asked: DeploymentSpec) -> Container:
+        return named(self._service, "space", asked.space) if asked.space else self._service.container
 
     def _body(self, job: JobRef, asked: DeploymentSpec, place: Container, tag: str) -> Json:
         model, base = self._model(job)
@@ -174,11 +199,9 @@ class _Making:
     def newest(self) -> Iterator[Found]:
         return self._all()
 
-    def is_alive(self, identity: str) -> bool:
-        try:
-            return state_of(self.service.get(f"{DEPLOYMENTS}/{identity}", within=self.container)) != "failed"
-        except Missing:
-            return False
+    def has(self, identity: str) -> bool:
+        found = shown(self.service, f"{DEPLOYMENTS}/{identity}", self.container)
+        return bool(found) and state_of(found) != "failed"
 
     def create(self, body: Json) -> str:
         """One POST; what failed before makes way, and a serving name that is ours already is taken over."""
@@ -195,12 +218,16 @@ class _Making:
         name = body["online"].get("parameters", {}).get("serving_name", "")
         if refusal.status != 409 or not name:
             raise _explained(refusal)
-        holder = next((one for one in self._listed(serving_name=name) if serving_name(one) == name), None)
+        holder = self.holder(name)
         if holder is None or not _is_ours(holder, body["asset"]["id"]):
             raise _taken(name, holder) from refusal
         change = {"op": "replace", "path": "/tags", "value": [*dict.fromkeys([*_tags(holder), self.tag])]}
         self.service.patch(f"{DEPLOYMENTS}/{_id(holder)}", [change], within=self.container)
         return _id(holder)
+
+    def holder(self, name: str) -> Json | None:
+        """The deployment that has a serving name."""
+        return next((one for one in self._listed(serving_name=name) if serving_name(one) == name), None)
 
     def _all(self, **query: str) -> Iterator[Found]:
         for one in self._listed(**query):
@@ -251,15 +278,22 @@ def _explained(refusal: Refused) -> Refused:
 
 
 def _is_ours(deployment: Json, model: str) -> bool:
-    is_of_a_run = any(tag.startswith(TAG) for tag in _tags(deployment))
-    return is_of_a_run and deployment["entity"].get("asset", {}).get("id") == model and state_of(deployment) != "failed"
+    return (
+        _is_of_a_run(deployment)
+        and deployment["entity"].get("asset", {}).get("id") == model
+        and state_of(deployment) != "failed"
+    )
+
+
+def _is_of_a_run(deployment: Json) -> bool:
+    return any(tag.startswith(TAG) for tag in _tags(deployment))
 
 
 def _taken(name: str, holder: Json | None) -> AdapterError:
     who = f"deployment {_id(holder)} ({holder['entity'].get('name', '')})" if holder else "a deployment elsewhere"
     return AdapterError(
         f"the serving name {name!r} is taken by {who}", backend=BACKEND,
-        hint="Choose another one, .deploy(name, serving_name=...), or delete that deployment. The tuned model is kept.",
+        hint="Choose another one, .deploy(name, serving_name=...), or delete that deployment. A tuned model is kept.",
     )  # fmt: skip
 
 

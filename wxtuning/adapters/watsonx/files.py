@@ -6,11 +6,14 @@ with the keys that the project tells those who may see them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from contextlib import closing
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from pydantic import SecretStr
+
 from wxtuning.adapters.watsonx.faults import BACKEND
+from wxtuning.adapters.watsonx.settings import revealed, veiled
 from wxtuning.errors import MissingDependency, NotOffered, Unavailable
 
 if TYPE_CHECKING:
@@ -45,47 +48,83 @@ def _asset_file(service: Service, path: str) -> bytes:
     return service.read(f"/v2/asset_files{path}?{container.kind}_id={container.id}", most=MOST_BYTES)
 
 
-def _storage(service: Service) -> Mapping[str, Any]:
-    """Endpoint, bucket and keys of the project's object storage."""
-    container = service.container
-    told = service.get(f"/v2/{container.kind}s/{container.id}", include="everything,credentials")
-    properties = ((told.get("entity") or {}).get("storage") or {}).get("properties") or {}
-    credentials = properties.get("credentials") or {}
-    keys = next((credentials[role] for role in ROLES if credentials.get(role)), None)
-    if not (keys and properties.get("endpoint_url") and properties.get("bucket_name")):
+@dataclass(frozen=True)
+class _Storage:
+    """The object storage of a project, and its keys."""
+
+    endpoint: str
+    bucket: str
+    access_key: SecretStr = field(repr=False)
+    secret_key: SecretStr = field(repr=False)
+
+
+def _storage(service: Service) -> _Storage:
+    found = _told(service)
+    if found is None:
+        container = service.container
         raise NotOffered(
             f"the files of jobs in {container.kind} {container.id} cannot be read: it tells no keys of its storage",
             backend=BACKEND,
             hint="Ask for the role of an editor there.",
         )
-    return {**properties, "keys": keys}
+    return found
 
 
-def _object(storage: Mapping[str, Any], name: str, settings: Settings) -> bytes:
+def _told(service: Service) -> _Storage | None:
+    """What the project tells of its storage. Nothing is raised here once it did: this frame holds keys."""
+    container = service.container
+    told = service.get(f"/v2/{container.kind}s/{container.id}", include="everything,credentials")
+    properties = ((told.get("entity") or {}).get("storage") or {}).get("properties") or {}
+    credentials = properties.get("credentials") or {}
+    keys: dict[str, Any] = next((credentials[role] for role in ROLES if credentials.get(role)), {})
+    access, secret = veiled(keys.get("access_key_id")), veiled(keys.get("secret_access_key"))
+    endpoint, bucket = properties.get("endpoint_url"), properties.get("bucket_name")
+    return _Storage(str(endpoint), str(bucket), access, secret) if access and secret and endpoint and bucket else None
+
+
+def _object(storage: _Storage, name: str, settings: Settings) -> bytes:
     try:
-        import ibm_boto3
-        from ibm_botocore.config import Config
-        from ibm_botocore.exceptions import BotoCoreError, ClientError
+        import ibm_boto3  # noqa: F401 - told here if it is missing
     except ImportError as cause:
         raise MissingDependency(
             "the files of a job on the cloud are read with ibm-cos-sdk", backend=BACKEND,
             hint="pip install 'wxtuning[watsonx]'",
         ) from cause  # fmt: skip
-    endpoint = str(storage["endpoint_url"])
-    client = ibm_boto3.client(
+    found = _content(storage, name.lstrip("/"), settings)
+    if isinstance(found, bytes):
+        return found
+    raise Unavailable(
+        f"{name} could not be read from the storage of the project, {storage.bucket} at {storage.endpoint} ({found})",
+        backend=BACKEND,
+        hint="Ask again later; if it stays so, see in the project whether the file and its storage are there.",
+    )
+
+
+def _content(storage: _Storage, key: str, settings: Settings) -> bytes | str:
+    """The bytes of an object, or what kind of error there was: its frames hold keys, so it goes no further."""
+    from ibm_botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        with (
+            closing(_client(storage, settings)) as client,
+            closing(client.get_object(Bucket=storage.bucket, Key=key)["Body"]) as body,
+        ):
+            return bytes(body.read(MOST_BYTES))
+    except ClientError as refusal:
+        return str(refusal.response.get("Error", {}).get("Code") or "ClientError")
+    except (BotoCoreError, OSError, ValueError) as error:
+        return type(error).__name__
+
+
+def _client(storage: _Storage, settings: Settings) -> Any:
+    import ibm_boto3
+    from ibm_botocore.config import Config
+
+    return ibm_boto3.client(
         "s3",
-        endpoint_url=endpoint if "://" in endpoint else f"https://{endpoint}",
-        aws_access_key_id=storage["keys"]["access_key_id"],
-        aws_secret_access_key=storage["keys"]["secret_access_key"],
+        endpoint_url=storage.endpoint if "://" in storage.endpoint else f"https://{storage.endpoint}",
+        aws_access_key_id=revealed(storage.access_key),
+        aws_secret_access_key=revealed(storage.secret_key),
         verify=str(settings.ca) if settings.ca else True,
         config=Config(connect_timeout=CONNECT_SECONDS, read_timeout=READ_SECONDS, retries={"max_attempts": 2}),
     )
-    with closing(client):
-        try:
-            with closing(client.get_object(Bucket=storage["bucket_name"], Key=name.lstrip("/"))["Body"]) as body:
-                return bytes(body.read(MOST_BYTES))
-        except (BotoCoreError, ClientError) as cause:
-            # Its frames hold keys, so of the cause only the kind is told.
-            raise Unavailable(
-                f"{name} could not be read from the storage of the project ({type(cause).__name__})", backend=BACKEND
-            ) from None

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Protocol
 
-from wxtuning.adapters.watsonx.faults import BACKEND, Unsettled
+from wxtuning.adapters.watsonx.faults import BACKEND, Refused, Unsettled
 from wxtuning.intents import TAG
 
 if TYPE_CHECKING:
     from wxtuning.adapters.watsonx.service import Container, Json, Service
 
 PAGE = 200
+NOT_THERE = (400, 404, 410)
 
 
 def tag_of(key: str) -> str:
@@ -42,6 +43,10 @@ class Collection(Protocol):
 
     def newest(self) -> Iterable[Found]:
         """The newest things, whatever their tags, the newest first."""
+        ...
+
+    def has(self, identity: str) -> bool:
+        """Whether the service knows a thing of this kind, here, under this id."""
         ...
 
     def create(self, body: Json) -> str:
@@ -74,8 +79,26 @@ class Listed:
     def newest(self) -> Iterator[Found]:
         return map(found_in, islice(self.service.pages(self.path, within=self.within), PAGE))
 
+    def has(self, identity: str) -> bool:
+        return is_known(self.service, f"{self.path}/{identity}", self.within)
+
     def create(self, body: Json) -> str:
         return id_in(self.service.create(self.path, body, within=self.within))
+
+
+def is_known(service: Service, address: str, within: Container | None = None) -> bool:
+    """Whether the service shows something at this address."""
+    return bool(shown(service, address, within))
+
+
+def shown(service: Service, address: str, within: Container | None = None) -> Json:
+    """What the service shows at this address; nothing if there is no such thing, or its id can be none."""
+    try:
+        return service.get(address, within=within)
+    except Refused as refusal:
+        if refusal.status in NOT_THERE:
+            return {}
+        raise
 
 
 def found_in(resource: Json) -> Found:

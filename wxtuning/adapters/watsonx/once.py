@@ -109,7 +109,7 @@ def find(collection: Collection, tag: str, *, settings: Settings) -> str:
     """
     creation = _Creation(collection, collection.place, tag, intents_of(settings), settings)
     last = creation.intents.last(creation.place, tag)
-    return last.id if last and last.outcome is Outcome.MADE else creation.found(last)
+    return last.id if last and last.outcome in (Outcome.MADE, Outcome.ADOPTED) else creation.found(last)
 
 
 def check_alone(collection: Collection, tag: str, *, settings: Settings) -> None:
@@ -164,9 +164,24 @@ class _Creation:
         last = self.intents.last(self.place, self.tag)
         if last and last.outcome is Outcome.OPEN:
             return self._settled(last, self.intents.now().seconds_since(last.started))
+        if last and last.outcome is Outcome.ADOPTED:
+            return self._adopted(last)
         if last and last.outcome is Outcome.MADE and is_there(last.id):
             return last.id
         return self.found(last)
+
+    def _adopted(self, attempt: Attempt) -> str:
+        """The id that a person named, if the service knows it."""
+        if self.collection.has(attempt.id):
+            return attempt.id
+        raise AmbiguousSubmitError(
+            f"{attempt.id} was adopted as {self.tag}, and there is no such thing (any more) at {self.place}",
+            backend=BACKEND,
+            tag=self.tag,
+            since=attempt.started.day.isoformat(timespec="seconds"),
+            hint=f"Name the right one: wxtuning.adopt({self.tag!r}, its id); if nothing is there, "
+            f"wxtuning.submit_again({self.tag!r}).",
+        )
 
     def found(self, last: Attempt | None) -> str:
         """The id of what shows up now; empty if nothing does."""

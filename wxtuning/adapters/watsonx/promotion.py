@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from wxtuning.adapters.watsonx.faults import BACKEND, Missing, Unsettled
+from wxtuning.adapters.watsonx.faults import BACKEND, Unsettled
+from wxtuning.adapters.watsonx.listed import is_known
 from wxtuning.adapters.watsonx.once import Found, once, tag_of
 from wxtuning.adapters.watsonx.service import Container, Json, Service
 from wxtuning.adapters.watsonx.settings import Settings
@@ -27,7 +28,7 @@ def promoted(service: Service, model: str, space: Container, settings: Settings)
     copies = _Copies(service, model, space)
     tag = tag_of(model)
     body = {"projectId": service.container.id, "spaceId": space.id, "assetDescription": f"Promoted by wxtuning: {tag}"}
-    return once(copies, tag, lambda: body, settings=settings, is_there=copies.is_there)
+    return once(copies, tag, lambda: body, settings=settings, is_there=copies.has)
 
 
 @dataclass(frozen=True)
@@ -48,11 +49,8 @@ class _Copies:
     def newest(self) -> Iterator[Found]:
         return map(_found, self.service.pages(MODELS, within=self.space))
 
-    def is_there(self, copy: str) -> bool:
-        try:
-            return bool(self.service.get(f"{MODELS}/{copy}", within=self.space))
-        except Missing:
-            return False
+    def has(self, identity: str) -> bool:
+        return is_known(self.service, f"{MODELS}/{identity}", self.space)
 
     def create(self, body: Json) -> str:
         made = self.service.create(PROMOTE.format(model=self.model), body, in_query=True)

@@ -7,8 +7,8 @@ from typing import Any
 
 from wxtuning.adapters.watsonx.faults import BACKEND, Missing
 from wxtuning.adapters.watsonx.service import Json, Service
-from wxtuning.adapters.watsonx.trainings import FINE_TUNINGS, TRAININGS, status_of
-from wxtuning.errors import JobLost
+from wxtuning.adapters.watsonx.trainings import FINE_TUNINGS, TRAININGS, job_in, place_of, status_of
+from wxtuning.errors import JobLost, PlanError
 from wxtuning.found import FoundRun
 from wxtuning.spec import LoRA, Method, PromptTuning
 from wxtuning.status import JobRef
@@ -26,22 +26,21 @@ class Runs:
 
     def __iter__(self) -> Iterator[FoundRun]:
         """All of them, the newest first."""
-        details = [
-            *self._service.pages(TRAININGS, type="prompt_tuning"),
-            *(self._service.pages(FINE_TUNINGS) if self._service.version else ()),
-        ]
-        details.sort(key=lambda found: str(found.get("metadata", {}).get("created_at", "")), reverse=True)
-        return map(found_run, details)
+        found = [found_run(TRAININGS, details) for details in self._service.pages(TRAININGS, type="prompt_tuning")]
+        if self._service.version:
+            found += [found_run(FINE_TUNINGS, details) for details in self._service.pages(FINE_TUNINGS)]
+        return iter(sorted(found, key=lambda run: run.created_at, reverse=True))
 
     def find(self, id: str) -> FoundRun:
-        """The run with this id.
+        """The run with this id: that of its job, or the service's own, which says nothing of the list it is in.
 
         Raises:
             JobLost: if there is none.
         """
-        for path in (TRAININGS, FINE_TUNINGS) if self._service.version else (TRAININGS,):
+        named, identity = place_of(JobRef(BACKEND, id))
+        for path in (TRAININGS, FINE_TUNINGS) if named == TRAININGS and self._service.version else (named,):
             try:
-                return found_run(self._service.get(f"{path}/{id}"))
+                return found_run(path, self._service.get(f"{path}/{identity}"))
             except Missing as error:
                 missing = error
         raise JobLost(
@@ -50,21 +49,31 @@ class Runs:
         ) from missing  # fmt: skip
 
 
-def found_run(details: Mapping[str, Any]) -> FoundRun:
-    """What the service tells of a run, in the project's words."""
+def found_run(path: str, details: Mapping[str, Any]) -> FoundRun:
+    """What the service tells of a run, in the project's words.
+
+    Args:
+        path: The list that it is in.
+        details: An entry of that list.
+    """
     metadata, entity = details.get("metadata", {}), details.get("entity", {})
-    asked = entity.get("prompt_tuning") or entity.get("parameters") or {}
+    asked = entity.get(_PARAMETERS[path]) or {}
+    method, reason = _method(path, asked)
     return FoundRun(
-        job=JobRef(BACKEND, str(metadata["id"])),
+        job=job_in(path, str(metadata["id"])),
         name=str(metadata.get("name") or entity.get("name") or ""),
         description=str(metadata.get("description") or entity.get("description") or ""),
         status=status_of(details),
-        method=_method(asked, is_prompt="prompt_tuning" in entity),
-        task=str(asked.get("task_id", "")),
+        method=method,
+        reason=reason,
+        task=str(asked.get("task_id") or ""),
         tags=tuple(metadata.get("tags") or entity.get("tags") or ()),
-        data=tuple(map(named, entity.get("training_data_references", ()))),
-        created_at=str(metadata.get("created_at", "")),
+        data=tuple(map(named, entity.get("training_data_references") or ())),
+        created_at=str(metadata.get("created_at") or ""),
     )
+
+
+_PARAMETERS = {TRAININGS: "prompt_tuning", FINE_TUNINGS: "parameters"}
 
 
 def named(reference: Json) -> str:
@@ -80,26 +89,48 @@ def named(reference: Json) -> str:
             return f"{kind}:{location.get('path', '')}"
 
 
-def _method(asked: Mapping[str, Any], *, is_prompt: bool) -> Method | None:
-    """The method with every parameter that is told and has a place in it."""
-    kind: type[Method] = PromptTuning if is_prompt else LoRA
-    peft = asked.get("peft_parameters") or {}
-    model = (asked.get("base_model") or {}).get("model_id")
-    if model is None or (not is_prompt and peft.get("type", "lora") != "lora"):
-        return None
-    told = {_OUR_NAMES.get(name, name): value for name, value in {**asked, **peft}.items()}
-    if is_prompt and told.get("init_method") != "text":
+def _method(path: str, asked: Mapping[str, Any]) -> tuple[Method | None, str]:
+    """The method with every parameter that is told and has a place in it; else None, and why."""
+    try:
+        return (_prompt if path == TRAININGS else _lora)(asked), ""
+    except PlanError as error:
+        return None, "; ".join(error.problems)
+
+
+def _prompt(asked: Mapping[str, Any]) -> PromptTuning:
+    told = dict(asked)
+    if told.get("init_method") != "text":
         told.pop("init_text", None)  # the service tells its default here too
-    if not is_prompt:
-        told |= _lengths(told.pop("max_seq_length", None))
-        told["verbalizer"] = str(told.get("verbalizer") or "{{input}}").partition("{{output}}")[0]
-    known = {name: value for name, value in told.items() if name in kind.model_fields and value is not None}
-    return kind(**{**known, "model": str(model)})
+    return PromptTuning(model=_model(asked), **_known(told, PromptTuning))
 
 
-_OUR_NAMES = {"rank": "r"}
+def _lora(asked: Mapping[str, Any]) -> LoRA:
+    peft = asked.get("peft_parameters") or {}
+    if peft.get("type") != "lora":
+        raise PlanError(["all weights were tuned, or others than those of LoRA, which is not among our methods"])
+    told = {**asked, **peft, "r": peft.get("rank"), **_lengths(asked.get("max_seq_length"))}
+    told["verbalizer"] = str(told.get("verbalizer") or "{{input}}").partition("{{output}}")[0]
+    return LoRA(model=_model(asked), **_known(told, LoRA))
+
+
+def _model(asked: Mapping[str, Any]) -> str:
+    if model := (asked.get("base_model") or {}).get("model_id"):
+        return str(model)
+    raise PlanError(["the service names no base model"])
+
+
+def _known(told: Mapping[str, Any], kind: type[Method]) -> dict[str, Any]:
+    own = kind.model_fields.keys() - {"model", "method"}
+    return {name: value for name, value in told.items() if name in own and value is not None}
 
 
 def _lengths(both: object) -> dict[str, int]:
-    """Two limits for the one of fine tuning; nothing of a row that fitted is cut by them."""
-    return {"max_input_tokens": both, "max_output_tokens": both} if isinstance(both, int) else {}
+    """Two limits whose sum is the one of fine tuning, so that asked again, the service bounds a row as it did.
+
+    Where input and answer are bounded one by one, as on this machine, the answer has at most half, and at most 128, as
+    `wxtuning serve` divides them; a row that fitted as a whole with a longer input or answer is reported by the plan.
+    """
+    if not isinstance(both, int):
+        return {}
+    answer = min(128, both // 2)
+    return {"max_input_tokens": both - answer, "max_output_tokens": answer}

@@ -11,7 +11,7 @@ import json
 import os
 import threading
 import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import parse_qsl, urljoin, urlsplit
@@ -55,10 +55,15 @@ class Service:
     Every method raises `NotAuthorized`, `Unavailable`, or `Refused` with its child `Missing` (see `faults`). `path`
     begins with `/ml/`, `/v2/`, ... and the platform's host is chosen by it; an absolute address of the service's own
     (a signed one, `next.href`) is taken as it is, and sent no token if it is another host.
+
+    Args:
+        settings: Where it is, and who asks.
+        place: Looks up where jobs run and assets lie.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, place: Callable[[Service, Settings], Container]) -> None:
         self._settings = settings
+        self._place = place
         self._lock = threading.Lock()
         self._wiring: Wired | None = None
         self._container: Container | None = None
@@ -72,16 +77,8 @@ class Service:
     def container(self) -> Container:
         """Where jobs run and assets lie; looked up once."""
         if self._container is None:
-            from wxtuning.adapters.watsonx.containers import own
-
-            self._container = own(self, self._settings)
+            self._container = self._place(self, self._settings)
         return self._container
-
-    def space(self, name_or_id: str) -> Container:
-        """The space of this name or id."""
-        from wxtuning.adapters.watsonx.containers import named
-
-        return named(self, "space", name_or_id)
 
     @property
     def version(self) -> str:

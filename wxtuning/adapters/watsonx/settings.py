@@ -114,8 +114,14 @@ def _problem_of(name: str, url: str) -> str:
             f"{name}={url!r} is not encrypted, which the official SDK refuses (start a server of your own with "
             "`wxtuning serve --tls`)"
         )
-    if found.scheme != "https" or not host or found.query or found.fragment:
+    if found.scheme != "https" or not host:
         return f"{name}={url!r} is no address of a server"
+    # Tokens have an address of their own; all others are found from that of the server.
+    page = "" if name == "auth_url" else found.path.strip("/")
+    if page or found.query or found.fragment:
+        return (
+            f"{name}={url!r} is no address of a server but of something there; the server's is https://{found.netloc}"
+        )
     return ""
 
 
@@ -129,10 +135,25 @@ def _problems_of_credentials(settings: Settings) -> Iterator[str]:
         yield "no credentials are given; expected api_key= (with username= on Cloud Pak for Data), password= or token="
     if settings.password and not settings.username:
         yield "username= is missing; expected it beside password="
+    if settings.api_key and not settings.username and _is_cluster(settings):
+        yield (
+            "username= (or WATSONX_USERNAME) is missing; expected it beside api_key= on Cloud Pak for Data, which "
+            f"{settings.url} is taken for: it is no address of IBM's, and no platform_url= is given"
+        )
     for name in ("username", "version", "connection"):
         value = getattr(settings, name)
         if value is not None and not (isinstance(value, str) and value.strip()):
             yield f"{name}={value!r}; expected text"
+
+
+IBM = (".ibm.com", ".ibmforusgov.com")
+
+
+def _is_cluster(settings: Settings) -> bool:
+    """Whether the service is certainly one of Cloud Pak for Data; a cluster of IBM's own is not known by its name."""
+    if settings.platform_url or not isinstance(settings.url, str) or _problem_of("url", settings.url):
+        return False
+    return not (urlsplit(settings.url).hostname or "").endswith(IBM)
 
 
 def _problems_of_secret(name: str, secret: SecretStr | None) -> Iterator[str]:
@@ -187,6 +208,22 @@ def _problems_of_client(client: object) -> Iterator[str]:
             f"http_client= sends over {', '.join(others)}, which may send a request twice and so start a job twice; "
             "expected an httpx.Client with httpx's own transport"
         )
+    if not all(_is_checking(trust) for way in ways for trust in _trusts_of(way)):
+        yield (
+            "http_client= does not check certificates, or not the names in them, so that anybody could take the key; "
+            "expected verify=ssl.create_default_context(cafile=FILE), or no http_client= and the FILE in ca="
+        )
+
+
+def _trusts_of(way: httpx.BaseTransport) -> Iterator[ssl.SSLContext]:
+    """What decides whom a transport trusts: servers, and a proxy that is reached over TLS."""
+    pool = getattr(way, "_pool", None)
+    found = (getattr(pool, name, None) for name in ("_ssl_context", "_proxy_ssl_context"))
+    return (trust for trust in found if trust is not None)
+
+
+def _is_checking(trust: ssl.SSLContext) -> bool:
+    return trust.verify_mode == ssl.CERT_REQUIRED and trust.check_hostname
 
 
 def _unusable(ca: object) -> str:

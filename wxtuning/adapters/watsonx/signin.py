@@ -130,11 +130,27 @@ def _translated(error: Exception) -> WxTuningError:
         if isinstance(inner, WxTuningError):
             return inner
     words = " ".join(str(getattr(error, "error_msg", "") or type(error).__name__).split())[:300]
+    for theirs, (ours, hint) in OURS.items():
+        if theirs in words:
+            return AdapterError(f"the service could not be signed in to: {ours}", backend=BACKEND, hint=hint)
     return AdapterError(
         f"the service could not be signed in to: {words}",
         backend=BACKEND,
         hint="Check url=, and on Cloud Pak for Data username= and version=.",
     )
+
+
+OURS = {
+    "`username` missing": (
+        "it is one of Cloud Pak for Data, where a key alone is not enough",
+        "Name the user whose key it is, in username= or WATSONX_USERNAME.",
+    ),
+    "Missing version": (
+        "it is no known one of the cloud, and does not tell its version as Cloud Pak for Data does",
+        "Check url=, the address of the server itself; if it is right, name the version, such as version='5.2'.",
+    ),
+}
+"""What the SDK says of settings, by its own words, and what a caller of ours can do about it."""
 
 
 class _Guarded(httpx.BaseTransport):

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from wxtuning.adapters.watsonx.service import Json, Service
     from wxtuning.adapters.watsonx.settings import Settings
 
-__all__ = ["FINE_TUNINGS", "TRAININGS", "Trainings", "status_of"]
+__all__ = ["FINE_TUNINGS", "TRAININGS", "Trainings", "job_in", "place_of", "status_of"]
 
 TRAININGS = "/ml/v4/trainings"
 FINE_TUNINGS = "/ml/v1/fine_tunings"
@@ -83,13 +83,13 @@ class Trainings:
         identity = once(jobs, tag, body, settings=self._settings)
         if sent:
             check_alone(jobs, tag, settings=self._settings)
-        return _ref(path, identity)
+        return job_in(path, identity)
 
     def find(self, key: str) -> JobRef | None:
         """The job of this key; asks each list of jobs."""
         for path in (TRAININGS,) if self._on_cloud else (TRAININGS, FINE_TUNINGS):
             if identity := find(Listed(self._service, path), tag_of(key), settings=self._settings):
-                return _ref(path, identity)
+                return job_in(path, identity)
         return None
 
     def details(self, job: JobRef) -> Json:
@@ -98,7 +98,7 @@ class Trainings:
         Raises:
             JobLost: if it knows the job no more.
         """
-        path, identity = _place(job)
+        path, identity = place_of(job)
         try:
             return self._service.get(f"{path}/{identity}")
         except Missing as cause:
@@ -111,7 +111,7 @@ class Trainings:
             JobLost: if the service has not known it for the whole settle time.
             Unavailable: if it does not answer.
         """
-        path, identity = _place(job)
+        path, identity = place_of(job)
         try:
             status = self._boards[path].status(identity)
         except Missing as cause:
@@ -154,7 +154,7 @@ class Trainings:
 
     def cancel(self, job: JobRef) -> None:
         """Ask a job to stop; nothing happens to one that has ended."""
-        path, identity = _place(job)
+        path, identity = place_of(job)
         try:
             self._service.delete(f"{path}/{identity}")
         except Refused:
@@ -224,11 +224,12 @@ class _Memory:
             self._last.popitem(last=False)
 
 
-def _ref(path: str, identity: str) -> JobRef:
+def job_in(path: str, identity: str) -> JobRef:
+    """The job with this id in a list of jobs."""
     return JobRef(BACKEND, f"{FINE}{identity}" if path == FINE_TUNINGS else identity)
 
 
-def _place(job: JobRef) -> tuple[str, str]:
+def place_of(job: JobRef) -> tuple[str, str]:
     """The list that a job is in, and its id there."""
     identity = job.id.removeprefix(FINE)
     return (TRAININGS if identity == job.id else FINE_TUNINGS), identity

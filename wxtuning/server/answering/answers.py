@@ -14,6 +14,7 @@ from wxtuning.engine import Decoding, EngineError
 from wxtuning.engine.look import pieces
 from wxtuning.progress import import_tqdm
 from wxtuning.server.answering.bases import Bases
+from wxtuning.server.answering.failures import Failures
 from wxtuning.server.errors import Refused
 
 if TYPE_CHECKING:
@@ -61,7 +62,8 @@ class Answers:
 
     def __init__(self, house: House | None = None, *, memory_bytes: int | None = None) -> None:
         del house  # asks say all there is to know
-        self._bases = Bases(memory_bytes)
+        self._failures = Failures()
+        self._bases = Bases(memory_bytes, failures=self._failures)
         self._tokens: dict[str, Tokens] = {}
         self._batching: Batching | None = None
         self._turn = threading.Lock()
@@ -154,7 +156,8 @@ class Answers:
         with _translated(), self._turn:
             if model not in self._tokens:
                 import_tqdm()  # before transformers does, in whose hands it warns
-                self._tokens[model] = engine.load_tokens(model)
+                with self._failures.remembered(model):
+                    self._tokens[model] = engine.load_tokens(model)
             return self._tokens[model]
 
 

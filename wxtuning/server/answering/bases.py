@@ -15,6 +15,7 @@ from wxtuning import engine
 from wxtuning.engine import EngineError
 from wxtuning.folder import sha256_of
 from wxtuning.progress import import_tqdm
+from wxtuning.server.answering.failures import Failures
 
 if TYPE_CHECKING:
     from wxtuning.engine.generate import Generator
@@ -31,9 +32,11 @@ class Bases:
     Args:
         memory_bytes: What all bases together may take; the least recently used ones go first, the newest always stays.
             None takes 60 percent of the machine's memory.
+        failures: What the Hub did not give.
     """
 
-    def __init__(self, memory_bytes: int | None = None) -> None:
+    def __init__(self, memory_bytes: int | None = None, *, failures: Failures | None = None) -> None:
+        self._failures = failures or Failures()
         self._memory = memory_bytes or int(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") * 0.6)
         self._turn = threading.Lock()
         self._loading: dict[str, threading.Lock] = {}
@@ -70,7 +73,8 @@ class Bases:
                 self._bases.move_to_end(model)
                 return found
         import_tqdm()  # before transformers does, in whose hands it warns
-        loaded = engine.Generator.load(model)
+        with self._failures.remembered(model):
+            loaded = engine.Generator.load(model)
         with self._turn:
             self._bases[model] = loaded
             self._make_room()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from wxtuning.engine import Decoding
 from wxtuning.server.errors import Refused, invalid
+from wxtuning.server.fields import nearest
 from wxtuning.server.trainings.quotes import quoted
 
 if TYPE_CHECKING:
@@ -26,7 +27,8 @@ NEUTRAL: JSON = {
     "n": (1,), "best_of": (1,), "echo": (False,), "suffix": ("",), "logprobs": (0, False), "top_logprobs": (0,),
     "presence_penalty": (0,), "frequency_penalty": (0,), "logit_bias": ({},), "tools": ([],), "functions": ([],),
     "modalities": (["text"],), "response_format": ({"type": "text"},), "tool_choice": ("none", "auto"),
-    "parallel_tool_calls": (True, False),
+    "parallel_tool_calls": (True, False), "function_call": ("none", "auto"), "reasoning_effort": ("none",),
+    "verbosity": (), "audio": (), "prediction": (), "web_search_options": (),
 }  # fmt: skip
 """What this server does not have, with the values that ask for nothing."""
 READ = (
@@ -161,10 +163,11 @@ def _event(body: JSON) -> bytes:
 
 
 def _check_names(body: JSON) -> None:
+    known = (*READ, *NEUTRAL, *IGNORED)
     for name, value in body.items():
-        if name in READ or name in IGNORED or value is None:
-            continue
-        if name not in NEUTRAL or value not in NEUTRAL[name]:
+        if name not in known:
+            raise invalid(f"{quoted(name)} is no parameter of completions; {nearest(name, known)}", target=name)
+        if name in NEUTRAL and value is not None and value not in NEUTRAL[name]:
             message = f"not offered by this server: {name}={quoted(value)}; send the request without it"
             raise Refused(400, "unsupported_parameter", message, target=name)
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from wxtuning.server.errors import Refused, invalid, not_found
+from wxtuning.server.errors import HERE, Refused, invalid, not_found
 from wxtuning.server.state import Query, Resource, Transaction
 from wxtuning.server.trainings.quotes import quoted
 
@@ -60,7 +60,7 @@ def check_model(transaction: Transaction, container: str, body: Mapping[str, Any
     """Raises Refused unless the model is still there and the base deployment, if one is named, serves its base."""
     identity, base, model_id = body["asset"]["id"], body.get("base_deployment_id"), body["base_model_id"]
     if transaction.get("model", identity) is None:
-        raise not_found("model in this project or space with the id", identity)
+        raise not_found("model", identity, where=HERE)
     if base is None:
         return
     found = transaction.get(KIND, base)

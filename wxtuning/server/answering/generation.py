@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from wxtuning.engine import Decoding
 from wxtuning.server.answering.answers import SECONDS
 from wxtuning.server.errors import Refused, invalid
+from wxtuning.server.fields import nearest
 from wxtuning.server.trainings.quotes import quoted
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ NOT_OFFERED = {
     "prompt_variables": "this server has no prompt templates; send the whole input",
 }
 """Parameters of the service that this server does not have, and what to do instead."""
+WITHHELD = ("token_logprobs", "token_ranks", "top_n_tokens")
+"""What the service returns if asked, and this server does not."""
 _RANGES: Mapping[str, tuple[type, float, float]] = {
     "max_new_tokens": (int, 1, MOST_NEW_TOKENS),
     "min_new_tokens": (int, 0, MOST_NEW_TOKENS),
@@ -39,6 +42,8 @@ _RANGES: Mapping[str, tuple[type, float, float]] = {
     "truncate_input_tokens": (int, 0, 2**31),
     "time_limit": (int, 1, MOST_MILLISECONDS),
 }
+PARAMETERS = (*_RANGES, "decoding_method", "stop_sequences", "include_stop_sequence", "return_options")
+"""What this server reads."""
 MOST_STOPS, LONGEST_STOP = 6, 40
 
 
@@ -63,19 +68,13 @@ class Wish:
     warnings: tuple[str, ...] = field(default=())
 
 
-def wish(body: Mapping[str, Any]) -> Wish:
-    """The wish in the body of a generation request.
+def wish(parameters: Mapping[str, Any]) -> Wish:
+    """The wish in the parameters of a generation request.
 
     Raises:
         Refused: naming the parameter that is out of its range or that this server does not have.
     """
-    for name in ("moderations", "crypto"):
-        if body.get(name):
-            raise Refused(400, "not_offered", f"not offered by this server: {name}; send the request without it")
-    given = body.get("parameters") or {}
-    if not isinstance(given, Mapping):
-        raise invalid(f"parameters is {quoted(given)}; expected an object", target="parameters", code="json_type_error")
-    given = {name: value for name, value in given.items() if value is not None}
+    given = {name: value for name, value in parameters.items() if value is not None}
     _check_names(given)
     numbers = {name: _number(given, name) for name in _RANGES if name in given}
     samples = _samples(given)
@@ -132,8 +131,8 @@ def _check_names(given: Mapping[str, Any]) -> None:
         if name in NOT_OFFERED:
             message = f"not offered by this server: parameters.{name}; {NOT_OFFERED[name]}"
             raise Refused(400, "not_offered", message, target=f"parameters.{name}")
-        if name not in (*_RANGES, "decoding_method", "stop_sequences", "include_stop_sequence", "return_options"):
-            raise _bad(name, "is no parameter of text generation", "check its name")
+        if name not in PARAMETERS:
+            raise _unknown(name, name, PARAMETERS)
 
 
 def _number(given: Mapping[str, Any], name: str) -> float:
@@ -173,9 +172,12 @@ def _returned(given: Mapping[str, Any]) -> frozenset[str]:
     options = given.get("return_options", {})
     if not isinstance(options, Mapping):
         raise _bad("return_options", f"is {quoted(options)}", "expected an object")
+    known = (*RETURNED, *WITHHELD)
+    if unknown := next((name for name in options if name not in known), None):
+        raise _unknown(f"return_options.{unknown}", unknown, known)
     wanted = [name for name, value in options.items() if value]
     for name in wanted:
-        if name not in RETURNED:
+        if name in WITHHELD:
             message = f"not offered by this server: return_options.{name}; {', '.join(RETURNED)} are"
             raise Refused(400, "not_offered", message, target=f"parameters.return_options.{name}")
     return frozenset(wanted)
@@ -204,6 +206,11 @@ def _decoding(numbers: Mapping[str, float], stops: tuple[str, ...], samples: boo
         top_k=int(numbers.get("top_k", 0)),
         seed=int(numbers.get("random_seed", secrets.randbelow(2**32))),
     )
+
+
+def _unknown(place: str, name: str, known: Sequence[str]) -> Refused:
+    message = f"{quoted(f'parameters.{place}')} is no parameter of text generation; {nearest(name, known)}"
+    return invalid(message, target=f"parameters.{place}", code="json_validation_error")
 
 
 def _bad(name: str, found: str, wanted: str) -> Refused:

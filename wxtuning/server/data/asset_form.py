@@ -12,6 +12,8 @@ from wxtuning.server.state import Resource
 
 TYPES = {"data_asset": "asset", "connection": "connection", "wml_model": "model"}
 """The types of assets that the server has, and the kind of resource of each."""
+SECRETS = ("secret_key", "api_key")
+"""Properties of a connection that open the store."""
 
 
 def data_asset(house: House, asset: Resource) -> dict[str, Any]:
@@ -27,11 +29,18 @@ def connection(house: House, resource: Resource) -> dict[str, Any]:
     return {**asset_of(resource, "connection"), "entity": {"name": resource.name, "flags": [], **entity}}
 
 
+def connection_listed(house: House, resource: Resource) -> dict[str, Any]:
+    """A connection as lists show it: without what opens the store."""
+    shown = connection(house, resource)
+    properties = {name: value for name, value in shown["entity"]["properties"].items() if name not in SECRETS}
+    return {**shown, "entity": {**shown["entity"], "properties": properties}}
+
+
 def model(house: House, resource: Resource) -> dict[str, Any]:
     return {**asset_of(resource, "wml_model"), "entity": {"wml_model": {"type": resource.body["type"]}}}
 
 
-SHOWN = {"data_asset": data_asset, "connection": connection, "wml_model": model}
+SHOWN = {"data_asset": data_asset, "connection": connection_listed, "wml_model": model}
 
 
 def asset_of(resource: Resource, type: str, *, size: int = 0) -> dict[str, Any]:

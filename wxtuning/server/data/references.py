@@ -11,7 +11,7 @@ from typing import Any
 from wxtuning.server.data.attachments import content_of
 from wxtuning.server.data.files import file_at, inside
 from wxtuning.server.data.objects import fetch
-from wxtuning.server.errors import invalid, not_found
+from wxtuning.server.errors import HERE, invalid, not_found
 from wxtuning.server.house import House
 from wxtuning.server.private import copy
 from wxtuning.server.trainings.quotes import quoted
@@ -80,7 +80,7 @@ def copy_data(house: House, container: str, reference: Reference, folder: Path) 
 def _asset(house: House, container: str, identity: str, folder: Path) -> Path:
     asset = house.state.get("asset", identity)
     if asset is None or asset.container != container:
-        raise not_found("data asset in this project or space", identity)
+        raise not_found("data asset", identity, where=HERE)
     attachment, file = content_of(house, asset)
     if file is None:
         place = {"location": {"path": attachment.body["connection_path"]}}
@@ -91,7 +91,7 @@ def _asset(house: House, container: str, identity: str, folder: Path) -> Path:
 def _object(house: House, container: str, identity: str, reference: Reference, folder: Path) -> Path:
     connection = house.state.get("connection", identity)
     if connection is None or connection.container != container:
-        raise not_found("connection in this project or space", identity)
+        raise not_found("connection", identity, where=HERE)
     bucket, name = _place(connection.body["properties"], reference)
     to = folder / f"data{_suffix(name)}"
     settings = house.settings

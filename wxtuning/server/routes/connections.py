@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from wxtuning.server.data.asset_form import connection
+from wxtuning.server.data.asset_form import connection, connection_listed
 from wxtuning.server.errors import invalid, not_found
 from wxtuning.server.fields import DESCRIBED, PLACED, Field, Table, is_on, none_of, part, read, text
 from wxtuning.server.lookup import named
@@ -70,7 +70,7 @@ def show(call: Call) -> dict[str, Any]:
 
 def list_all(call: Call) -> dict[str, Any]:
     found = call.house.state.found("connection", call.container)
-    return page(call, PATH, found, lambda one: connection(call.house, one))
+    return page(call, PATH, found, lambda one: connection_listed(call.house, one))
 
 
 def delete(call: Call) -> Answer:

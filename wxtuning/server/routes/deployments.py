@@ -8,7 +8,7 @@ from typing import Any
 
 from wxtuning.server.answering import deployments
 from wxtuning.server.answering.conditions import serving_name
-from wxtuning.server.errors import invalid, not_found
+from wxtuning.server.errors import HERE, invalid, not_found
 from wxtuning.server.fields import (
     DESCRIBED,
     PLACED,
@@ -144,7 +144,7 @@ def _named(call: Call) -> Resource:
 def _model(call: Call, identity: str) -> Resource:
     found = call.house.state.get("model", identity)
     if found is None or found.container != call.container:
-        raise not_found("model in this project or space with the id", identity)
+        raise not_found("model", identity, where=HERE)
     return found
 
 

@@ -6,7 +6,7 @@ as it is.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ from wxtuning.server.answering.answers import Ask
 from wxtuning.server.answering.deployments import Served, ask_of
 from wxtuning.server.answering.generation import Wish, wish
 from wxtuning.server.errors import invalid
+from wxtuning.server.fields import PLACED, Field, Missing, Table, anything, flag, none_of, read, text
 from wxtuning.server.routing import JSON, Call, Handler, Route, Stream
 from wxtuning.server.trainings.quotes import quoted
 
@@ -29,33 +30,55 @@ class _Asked:
     ask: Ask
 
 
+def _text(value: Any, place: str, _call: str) -> str:
+    if not isinstance(value, str):
+        raise invalid(f"{place} is {quoted(value)}; expected a text", target=place, code="json_type_error")
+    return value
+
+
+def _parameters(value: Any, place: str, _call: str) -> JSON:
+    if not isinstance(value or {}, Mapping):
+        raise invalid(f"{place} is {quoted(value)}; expected an object", target=place, code="json_type_error")
+    return value or {}
+
+
+DEPLOYMENTS, BASES = "/ml/v1/deployments/{id}/text", "/ml/v1/text"
+OF_DEPLOYMENT: Table = {
+    "input": Field(_text, Missing.REFUSED),
+    "parameters": Field(_parameters, {}),
+    **none_of("moderations", "crypto"),
+}
+OF_BASE: Table = {**PLACED, "model_id": text(), **OF_DEPLOYMENT}
+# The SDK sends a model's parameters of generation along with every question for its tokens.
+OF_TOKENS: Table = {**dict.fromkeys(generation.PARAMETERS, anything()), "return_tokens": flag(default=False)}
+
+
 def of_deployment(call: Call) -> JSON:
-    return _answered(call, _of_deployment(call))
+    return _answered(call, _of_deployment(call, "generation"))
 
 
 def stream_of_deployment(call: Call) -> Stream:
-    return _streamed(call, _of_deployment(call))
+    return _streamed(call, _of_deployment(call, "generation_stream"))
 
 
 def of_base(call: Call) -> JSON:
-    return _answered(call, _of_base(call))
+    return _answered(call, _of_base(call, "generation"))
 
 
 def stream_of_base(call: Call) -> Stream:
-    return _streamed(call, _of_base(call))
+    return _streamed(call, _of_base(call, "generation_stream"))
 
 
 def tokenize(call: Call) -> JSON:
     """The tokens of an input as a base model reads it."""
-    model_id, text = _model_id(call), _input(call)
-    model, answers = call.house.catalog.path(model_id), call.house.answers
-    parameters = call.body.get("parameters") or {}
-    if not isinstance(parameters, dict):
-        raise invalid(f"parameters is {quoted(parameters)}; expected an object", target="parameters")
-    found: dict[str, Any] = {"token_count": answers.count_tokens(model, [text])[0]}
-    if parameters.get("return_tokens"):
-        found["tokens"] = answers.tokens(model, text)
-    return {"model_id": model_id, "result": found}
+    named = f"POST {BASES}/tokenization"
+    body = read(call.body, OF_BASE, call=named)
+    parameters = read(body["parameters"], OF_TOKENS, call=named, place="parameters.")
+    model, answers = call.house.catalog.path(body["model_id"]), call.house.answers
+    found: dict[str, Any] = {"token_count": answers.count_tokens(model, [body["input"]])[0]}
+    if parameters["return_tokens"]:
+        found["tokens"] = answers.tokens(model, body["input"])
+    return {"model_id": body["model_id"], "result": found}
 
 
 def _answered(call: Call, request: _Asked) -> JSON:
@@ -82,39 +105,29 @@ def _streamed(call: Call, request: _Asked) -> Stream:
     return Stream(pieces=events)
 
 
-def _of_deployment(call: Call) -> _Asked:
-    return _asked(call, deployments.served(call.house, deployments.find(call.house, call.path["id"])))
+def _of_deployment(call: Call, verb: str) -> _Asked:
+    body = read(call.body, OF_DEPLOYMENT, call=f"POST {DEPLOYMENTS}/{verb}")
+    return _asked(call, body, deployments.served(call.house, deployments.find(call.house, call.path["id"])))
 
 
-def _of_base(call: Call) -> _Asked:
-    served = deployments.base(call.house, _model_id(call))
+def _of_base(call: Call, verb: str) -> _Asked:
+    body = read(call.body, OF_BASE, call=f"POST {BASES}/{verb}")
+    served = deployments.base(call.house, body["model_id"])
     call.container  # noqa: B018  # the service wants to know who pays
-    return _asked(call, served)
+    return _asked(call, body, served)
 
 
-def _asked(call: Call, served: Served) -> _Asked:
-    text, wished = _input(call), wish(call.body)
+def _asked(call: Call, body: JSON, served: Served) -> _Asked:
+    wished = wish(body["parameters"])
     ask = ask_of(
-        served, text, decoding=wished.decoding, seconds=wished.seconds, last_tokens=wished.last_tokens, gone=call.gone
+        served,
+        body["input"],
+        decoding=wished.decoding,
+        seconds=wished.seconds,
+        last_tokens=wished.last_tokens,
+        gone=call.gone,
     )
-    return _Asked(model_id=served.model_id, input=text, wish=wished, ask=ask)
-
-
-def _model_id(call: Call) -> str:
-    model_id = call.body.get("model_id")
-    if not isinstance(model_id, str) or not model_id:
-        raise invalid(f"model_id is {quoted(model_id)}; expected the name of a base model", target="model_id")
-    return model_id
-
-
-def _input(call: Call) -> str:
-    text = call.body.get("input")
-    if not isinstance(text, str):
-        raise invalid(f"input is {quoted(text)}; expected a text", target="input", code="json_type_error")
-    return text
-
-
-_OF_DEPLOYMENT = "/ml/v1/deployments/{id}/text"
+    return _Asked(model_id=served.model_id, input=body["input"], wish=wished, ask=ask)
 
 
 def _route(path: str, handler: Handler) -> Route:
@@ -122,9 +135,9 @@ def _route(path: str, handler: Handler) -> Route:
 
 
 ROUTES = (
-    _route(f"{_OF_DEPLOYMENT}/generation", of_deployment),
-    _route(f"{_OF_DEPLOYMENT}/generation_stream", stream_of_deployment),
-    _route("/ml/v1/text/generation", of_base),
-    _route("/ml/v1/text/generation_stream", stream_of_base),
-    _route("/ml/v1/text/tokenization", tokenize),
+    _route(f"{DEPLOYMENTS}/generation", of_deployment),
+    _route(f"{DEPLOYMENTS}/generation_stream", stream_of_deployment),
+    _route(f"{BASES}/generation", of_base),
+    _route(f"{BASES}/generation_stream", stream_of_base),
+    _route(f"{BASES}/tokenization", tokenize),
 )

@@ -7,7 +7,7 @@ from typing import Any
 
 from wxtuning.server import lookup, private
 from wxtuning.server.data.attachments import content_of, file_of
-from wxtuning.server.errors import invalid, not_found
+from wxtuning.server.errors import HERE, invalid, not_found
 from wxtuning.server.fields import DESCRIBED, PLACED, Missing, Table, anything, none_of, one_of, only, part, read, text
 from wxtuning.server.house import House
 from wxtuning.server.lookup import named
@@ -68,7 +68,7 @@ def _run(call: Call, identity: str) -> Resource:
         found = call.house.state.get(kind, identity)
         if found is not None and found.container == call.container:
             return found
-    raise not_found("training in this project or space", identity)
+    raise not_found("training", identity, where=HERE)
 
 
 def show(call: Call) -> dict[str, Any]:

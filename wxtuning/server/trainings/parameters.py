@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from wxtuning.server.errors import Refused, invalid
+from wxtuning.server.fields import nearest
 from wxtuning.server.trainings.catalog import TASKS, Spec
 from wxtuning.server.trainings.hyperparameters import Entry, Table
 from wxtuning.server.trainings.quotes import quoted
@@ -98,7 +99,7 @@ def _refuse(place: str, problems: list[Problem]) -> None:
 def _problems(asked: Mapping[str, Any], table: Table) -> Iterator[Problem]:
     for name, value in asked.items():
         if name not in table:
-            yield name, f"is no parameter of this model; it has {', '.join(table)}"
+            yield name, f"is no parameter of this model; {nearest(name, table)}"
         elif text := _problem(value, table[name]):
             yield name, text
 
