@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import tracemalloc
 from dataclasses import dataclass, field
 
 import pytest
@@ -147,6 +148,21 @@ def test_a_thousand_jobs_cost_at_most_ten_list_requests_a_round_and_all_end(cloc
     rounds = [sum(begin <= at < begin + 10.0 for at in jobs.lists) for begin in range(0, 600, 10)]
     assert max(rounds) <= 10
     assert jobs.singles <= 6
+
+
+def test_p11_ten_thousand_waits_end_in_little_memory_and_one_thread(clock):
+    jobs, board = service(clock, 10_000, ends=60.0)
+    threads = threading.active_count()
+    tracemalloc.start()
+    waits = [
+        steps.wait(Watching(board), JobRef("watsonx", name), wx.WaitPolicy(), poll_seconds=10.0, clock=clock)
+        for name in jobs.names
+    ]
+    results = schedule.drive_all(waits, sleep=clock.sleep, clock=clock)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert results == [COMPLETED] * 10_000
+    assert (most < 200 * 10**6, threading.active_count()) == (True, threads)
 
 
 def test_many_threads_share_one_list(clock):
