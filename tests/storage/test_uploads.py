@@ -5,6 +5,7 @@ The numbers are the rows of the section. Each fault is a real one, on the way to
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import Counter
 from pathlib import Path
@@ -31,6 +32,7 @@ from tests.storage.faults import (
     slow_down,
 )
 from tests.storage.wire import ALWAYS
+from tests.wires import Exchange, passed_on
 from wxtuning.errors import DataError, InputChangedError, PlanError, Unavailable, UploadIntegrityError
 from wxtuning.status import DataRef
 
@@ -71,8 +73,15 @@ def test_the_final_name_is_not_seen_before_the_upload_is_whole(hmac: Door) -> No
 
 
 def test_parts_travel_at_the_same_time(hmac: Door) -> None:
+    both = threading.Barrier(2)
+
+    def met(exchange: Exchange) -> None:
+        both.wait(30)
+        passed_on(exchange)
+
+    hmac.wire.breaks("UploadPart", met, times=2)
     hmac.put(workers=2)
-    assert len({request.port for request in hmac.wire.of("UploadPart")}) == 2
+    assert not both.broken
 
 
 # --- U1: a byte changes on the way ------------------------------------------------------------------------------------

@@ -53,8 +53,10 @@ def connections(service: Service, settings: Settings) -> Connections:
 
 
 def kept(service: Service, store: COS) -> list[dict]:
-    """The connections to this bucket, as the service lists them."""
-    return [one for one in service.pages("/v2/connections") if one["entity"]["properties"]["bucket"] == store.bucket]
+    """The connections to this bucket, each as the service shows it by itself: lists leave the keys out."""
+    listed = service.pages("/v2/connections")
+    ours = [one["metadata"]["asset_id"] for one in listed if one["entity"]["properties"]["bucket"] == store.bucket]
+    return [service.get(f"/v2/connections/{connection}") for connection in ours]
 
 
 def test_a_connection_is_made_of_what_the_store_tells(connections, service, store, data):
