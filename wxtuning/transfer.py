@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from wxtuning.events import Event, Progress
 from wxtuning.ports import Watch
+from wxtuning.waiting import taken
 
 Result = TypeVar("Result")
 
@@ -30,7 +31,7 @@ def watched(step: str, act: Callable[[Watch], Result], *, text: str = "") -> Gen
         try:
             result = thread.submit(act, watch)
             result.add_done_callback(lambda _: told.put(None))
-            yield from iter(told.get, None)
+            yield from iter(lambda: taken(told), None)
             return result.result()
         finally:
             watch.end()

@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Generic, TypeVar
 
 from wxtuning.ports import Watch
+from wxtuning.waiting import taken
 
 Result = TypeVar("Result")
 
@@ -113,7 +114,7 @@ class Crew(Generic[Result]):
             self._stop()  # here, in the thread that failed: it must not begin with the next part
 
     def _next_event(self) -> None:
-        event = self._events.get()
+        event = taken(self._events)
         self._meter.tell()
         if event:
             done, buffer = event
