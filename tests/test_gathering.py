@@ -272,7 +272,8 @@ def test_a_thousand_jobs_are_watched_in_no_thread_but_the_callers():
     ]
     results = schedule.drive_all(chains, sleep=clock.sleep, clock=clock)
     assert {status.state for status in results} == {JobState.COMPLETED}
-    assert backend.calls[f"threads {threads}"] == backend.calls["status"]
+    # Threads that earlier tests left may end meanwhile; none is added.
+    assert max(int(name.split()[1]) for name in backend.calls if name.startswith("threads")) <= threads
 
 
 def test_each_run_may_have_a_file_open(experiment, monkeypatch):

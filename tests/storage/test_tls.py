@@ -54,7 +54,7 @@ def test_with_hmac_keys_every_byte_is_signed_over_tls_too(secure: Door, trusted:
 
 
 def test_a_port_without_tls_is_told_and_asked_once(door: Door) -> None:
-    without_tls = door.wire.endpoint.replace("http:", "https:")
+    without_tls = door.wire.url.replace("http:", "https:")
     where = {"auth_endpoint": without_tls} if door.iam else {"endpoint": without_tls}
     with pytest.raises(Unavailable, match=r"does not speak the TLS(.|\n)*http://"):
         door.put(**where)

@@ -168,7 +168,7 @@ def test_what_was_found_by_hand_is_adopted(cpd_wire, backend_on_cpd, asked, key)
 
 def test_a_wrong_id_is_refused_when_it_is_adopted_and_the_right_one_taken(cpd_wire, backend_on_cpd, asked, key):
     cpd_wire.breaks(CREATE, LostAnswer())
-    cpd_wire.breaks(LIST, Refusal(500), first=1, times=ALWAYS)
+    cpd_wire.breaks(LIST, Refusal(500), first=2, times=ALWAYS)
     with pytest.raises(wx.AmbiguousSubmitError):
         backend_on_cpd.submit(asked, key)
     [identity] = jobs.listed(cpd_wire.running, key)
