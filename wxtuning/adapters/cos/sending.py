@@ -15,7 +15,7 @@ from wxtuning.adapters.cos.crew import Crew, Meter
 from wxtuning.adapters.cos.parts import LARGEST_PART, PIECE_BYTES, SMALLEST_PART, Part, fingerprint, part_size
 from wxtuning.adapters.cos.proof import Expected, etag_in, is_right, looked_at
 from wxtuning.adapters.cos.shelf import Shelf
-from wxtuning.adapters.cos.tidying import clear, end_uploads, tidying
+from wxtuning.adapters.cos.tidying import clear, end_empty_uploads, tidying
 from wxtuning.adapters.cos.upload import Upload, begun, put_whole
 from wxtuning.errors import InputChangedError, UploadIntegrityError
 from wxtuning.status import DataRef
@@ -85,8 +85,8 @@ class Sending:
             self._send_whole(file, data, key)
         else:
             self._send_parts(file, data, key, size)
-        with tidying(key):  # what another process began for the same file
-            end_uploads(self.connection, key)
+        with tidying(key):
+            end_empty_uploads(self.connection, key)
 
     def _send_whole(self, file: BinaryIO, data: DataRef, key: str) -> None:
         content = file.read(data.size_bytes + 1)

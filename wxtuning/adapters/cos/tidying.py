@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from wxtuning.adapters.cos.connection import Connection
-from wxtuning.adapters.cos.upload import open_uploads
+from wxtuning.adapters.cos.upload import open_uploads, with_parts
 from wxtuning.errors import WxTuningError
 
 log = logging.getLogger("wxtuning.cos")
@@ -26,6 +26,17 @@ def end_uploads(connection: Connection, key: str) -> None:
     """End every upload that is open under a key."""
     for upload in [*open_uploads(connection, key)]:
         upload.abort()
+
+
+def end_empty_uploads(connection: Connection, key: str) -> None:
+    """End the open uploads of a key that have no part, such as one whose beginning was answered to nobody.
+
+    One with parts may be another process's, about to be completed: not every server keeps an end from taking away the
+    parts of what has just become an object.
+    """
+    for upload in [*open_uploads(connection, key)]:
+        if not with_parts(upload).kept:
+            upload.abort()
 
 
 def clear(connection: Connection, key: str) -> None:
