@@ -18,6 +18,7 @@ from wxtuning.server.application import routes
 
 LIMITS = {
     "head_seconds": 1.0, "body_seconds": 1.5, "upload_seconds": 2.0, "idle_seconds": 1.0, "keep_seconds": 1,
+    "linger_seconds": 0.5,
     "header_bytes": 16_384, "body_bytes": 65_536, "upload_bytes": 1_000_000,
 }  # fmt: skip
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
@@ -286,6 +287,23 @@ def test_a_long_body_that_hides_its_length_is_refused(strict):
     head = request(strict, "POST /v2/spaces", with_token(strict), "Transfer-Encoding: chunked", *AS_JSON)
     chunk = b"%x\r\n%s\r\n" % (60_000, b" " * 60_000)
     assert status(asked(strict, head + chunk * 2)) == 413
+
+
+def test_who_still_sends_when_refused_gets_the_answer(strict):
+    head = request(strict, "POST /v2/spaces", with_token(strict), "Content-Length: 3000000", *AS_JSON)
+    with strict.connection() as connection:
+        connection.sendall(head)
+        for _ in range(30):
+            connection.sendall(b" " * 100_000)
+        assert status(everything(connection)) == 413
+
+
+def test_who_never_stops_sending_is_left(strict):
+    head = request(strict, "POST /v2/spaces", with_token(strict), "Transfer-Encoding: chunked", *AS_JSON)
+    with strict.connection() as connection, pytest.raises(OSError):
+        connection.sendall(head)
+        while True:
+            connection.sendall(b"%x\r\n%s\r\n" % (60_000, b" " * 60_000))
 
 
 def test_a_length_given_twice_is_refused(door):

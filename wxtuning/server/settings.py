@@ -24,6 +24,7 @@ class Limits:
         body_seconds: In which a JSON or form must have come.
         upload_seconds: In which a file must have come.
         idle_seconds: The longest silence inside a body, and the longest that a reader of an answer may not read.
+        linger_seconds: How long the rest of a request is still read, and dropped, after it was refused.
         keep_seconds: How long a connection stays open between two requests.
         end_seconds: How long answers in flight may go on when the server is told to end.
         answers: Requests at a time that wait for a model; one more is answered 503.
@@ -37,6 +38,7 @@ class Limits:
     body_seconds: float = 30.0
     upload_seconds: float = 600.0
     idle_seconds: float = 30.0
+    linger_seconds: float = 2.0
     keep_seconds: int = 15
     end_seconds: int = 5
     answers: int = 128

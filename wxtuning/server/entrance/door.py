@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocketClose
 
 from wxtuning.server.entrance.dispatch import written
+from wxtuning.server.entrance.lingering import Lingering
 from wxtuning.server.errors import Refused, invalid
 from wxtuning.server.routing import Answer
 from wxtuning.server.settings import Settings
@@ -39,13 +40,14 @@ class Door:
         if scope["type"] == "websocket":
             await _no_websocket(scope, receive, send)
             return
-        answer = _Answering(send)
+        call = Lingering(receive, send, self._limits.linger_seconds)
+        answer = _Answering(call.send)
         try:
             self._check(scope)
-            await self._inside(scope, receive, answer)
+            await self._inside(scope, call.receive, answer)
         except Refused as refusal:
             await written(Answer(body=refusal.body(), status=refusal.status, headers=refusal.headers))(
-                scope, receive, answer
+                scope, call.receive, answer
             )
         finally:
             log.info("%s %s %s %.0f ms", scope["method"], _path(scope), answer.status, answer.milliseconds)
