@@ -159,6 +159,43 @@ def test_a_run_whose_submission_or_deployment_waits_holds_up_no_other(rows, gath
     assert [run.state for run in runs] == ["completed"] * 3
 
 
+@pytest.mark.parametrize("gathered", [wx.gather, lambda *work: asyncio.run(wx.agather(*work))])
+def test_runs_upload_and_answer_at_the_same_time(rows, gathered, tmp_path):
+    uploads, answers = threading.Barrier(3), threading.Barrier(3)
+
+    class Meeting(wx.LocalStore):
+        def put(self, data, name, *, owner, watch):
+            uploads.wait(20)
+            return super().put(data, name, owner=owner, watch=watch)
+
+    class Answering(FakeBackend):
+        def generate(self, ref, inputs, decoding):
+            answers.wait(20)
+            return super().generate(ref, inputs, decoding)
+
+    runs = gathered(*[each.upload(Meeting(tmp_path)) for each in three_on(Answering(), rows)])
+    assert [run.state for run in runs] == ["completed"] * 3
+
+
+def test_leaving_ends_the_uploads_that_were_begun(rows, tmp_path):
+    begun, ended = threading.Event(), threading.Event()
+
+    class Endless(wx.LocalStore):
+        def put(self, data, name, *, owner, watch):
+            watch.at_end(ended.set)
+            begun.set()
+            assert ended.wait(20)
+
+    def interrupted(seconds):
+        if begun.is_set():
+            raise KeyboardInterrupt
+
+    (experiment, *_) = three_on(FakeBackend(), rows)
+    with pytest.raises(KeyboardInterrupt):
+        schedule.drive_all([experiment.upload(Endless(tmp_path)).finishing()], sleep=interrupted)
+    assert ended.is_set()
+
+
 def test_a_run_alone_makes_its_calls_in_the_thread_of_the_caller(rows):
     threads = set()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +42,18 @@ class Progress:
 class Call:
     """What the step does next may wait for long: whoever drives several chains may `run` it in a thread meanwhile.
 
-    If nobody does, the chain makes the call itself.
+    If nobody does, the chain makes the call itself. One that `tells` its progress does so only then.
     """
 
     step: str
-    act: Callable[[], object] = field(repr=False)
-    _end: Callable[[], object] | None = field(default=None, init=False, repr=False)
+    act: Callable[[], Any] = field(repr=False)
+    tells: bool = False
+    _end: Callable[[], Any] | None = field(default=None, init=False, repr=False)
+
+    @property
+    def is_made(self) -> bool:
+        """Whether somebody has run it."""
+        return self._end is not None
 
     def run(self) -> None:
         """Make the call; what it returns or raises is kept for the chain."""
@@ -57,7 +64,7 @@ class Call:
         else:
             self._end = lambda: found
 
-    def result(self) -> object:
+    def result(self) -> Any:
         """What the call returned or raised, or does now."""
         return self._end() if self._end else self.act()
 

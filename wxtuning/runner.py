@@ -63,7 +63,7 @@ async def adrive(chain: Chain[Result], *, listen: Listener = ignore) -> Result:
         listen(event)
         if isinstance(event, Pause):
             await asyncio.sleep(event.seconds)
-        elif isinstance(event, Call):
+        elif isinstance(event, Call) and not event.tells:
             await _made(event)
 
 

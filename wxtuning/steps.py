@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from types import MappingProxyType
@@ -19,7 +20,7 @@ from wxtuning.errors import (
     Unavailable,
     WaitTimeout,
 )
-from wxtuning.events import Event, Pause, Progress
+from wxtuning.events import Call, Event, Pause, Progress
 from wxtuning.folder import write_atomically
 from wxtuning.metrics import confusion, perplexity
 from wxtuning.ports import Decoding, Deployer, Evaluator, Source, Store, Tuner, TuningRequest, Watch, unwatched
@@ -273,11 +274,16 @@ def evaluate(
     for number, (name, ref) in enumerate(ways.items()):
         yield Progress(step="evaluate", done=number, total=len(ways), text=name)
         try:
-            columns.append(known.get(name) or _column(name, ref, deployer, evaluator, rows, decoding))
+            column = known.get(name)
+            if column is None:
+                call = Call(step="evaluate", act=partial(_column, name, ref, deployer, evaluator, rows, decoding))
+                yield call
+                column = call.result()
         except AdapterError as failure:
             failures.append(failure)
         else:
-            yield columns[-1]
+            columns.append(column)
+            yield column
     if failures:
         raise failures[0]
     found = compare.differences(columns, evaluator.headline, samples=evaluation.bootstrap_samples, seed=evaluation.seed)

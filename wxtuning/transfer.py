@@ -1,14 +1,14 @@
-"""A transfer in a thread of its own, so that its progress becomes events as it comes. Knows no store."""
+"""A transfer as part of a chain: it tells its progress as events, and ends with the chain. Knows no store."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Generator
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from queue import SimpleQueue
-from typing import TypeVar
+from typing import TypeVar, cast
 
-from wxtuning.events import Event, Progress
+from wxtuning.events import Call, Event, Progress
 from wxtuning.ports import Watch
 from wxtuning.waiting import taken
 
@@ -22,19 +22,29 @@ class GivenUp(BaseException):
 def watched(step: str, act: Callable[[Watch], Result], *, text: str = "") -> Generator[Event, None, Result]:
     """Do `act` with a watch, whose every word is an event of `step`; returns what `act` returns.
 
-    Whoever closes the generator, or interrupts it, ends the transfer: at once if the store takes an `EndingWatch` for
-    what it is, else at the next word.
+    It runs in a thread of its own, or in that of whoever takes the call, and nobody hears of progress then. Whoever
+    closes the generator, or interrupts it, ends the transfer: at once if the store takes an `EndingWatch` for what it
+    is, else at the next word.
     """
     told: SimpleQueue[Progress | None] = SimpleQueue()
     watch = _Watch(lambda done, size: told.put(Progress(step=step, done=done, total=size or 0, text=text)))
-    with ThreadPoolExecutor(1, thread_name_prefix=step) as thread:
-        try:
-            result = thread.submit(act, watch)
-            result.add_done_callback(lambda _: told.put(None))
+    call = Call(step=step, act=partial(act, watch), tells=True)
+
+    def make() -> None:
+        call.run()
+        told.put(None)
+
+    thread = threading.Thread(target=make, name=step)
+    try:
+        yield call
+        if not call.is_made:
+            thread.start()
             yield from iter(lambda: taken(told), None)
-            return result.result()
-        finally:
-            watch.end()
+        return cast(Result, call.result())
+    finally:
+        watch.end()
+        if thread.ident:
+            thread.join()
 
 
 class _Watch:

@@ -17,6 +17,7 @@ from tests.storage.faults import KeysOfTheService, Silence, slow_down
 from tests.storage.wire import ALWAYS
 from wxtuning.adapters.cos import COS
 from wxtuning.adapters.cos.limits import Stopped
+from wxtuning.events import Progress
 from wxtuning.ports import Watch
 from wxtuning.retry import FIRST_PAUSE_SECONDS
 from wxtuning.status import DataRef
@@ -182,6 +183,6 @@ def test_a_store_that_knows_no_more_than_a_plain_watch_is_left_at_its_next_word(
             raise
 
     running = watched("upload", transfer)
-    next(running)
+    next(event for event in running if isinstance(event, Progress))
     running.close()
     assert said == [GivenUp]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
@@ -35,6 +36,8 @@ def of_base(method: Method, template: str) -> DeploymentRef:
 class Answers:
     """Asks what `DeploymentRef`s stand for; each model and each adapter is loaded once.
 
+    Threads take turns: two answers at a time would be no faster, and each keep its cache in memory.
+
     Args:
         jobs, deployments: What can be asked, beside base models.
     """
@@ -44,9 +47,10 @@ class Answers:
         self._deployments = deployments
         self._bases: dict[str, Generator] = {}
         self._adapted: dict[str, Generator] = {}
+        self._turn = threading.RLock()
 
     def generate(self, ref: DeploymentRef, inputs: Sequence[str], decoding: Decoding) -> tuple[Answer, ...]:
-        with translated():
+        with translated(), self._turn:
             generator, template = self._asked(ref)
             answers = generator.generate([render(template, text) for text in inputs], **asdict(decoding))
         return tuple(Answer(**asdict(answer)) for answer in answers)
@@ -57,7 +61,7 @@ class Answers:
             yield from generator.stream(render(template, text), **asdict(decoding))
 
     def losses(self, ref: DeploymentRef, pairs: Sequence[tuple[str, str]]) -> tuple[tuple[float, int], ...]:
-        with translated():
+        with translated(), self._turn:
             generator, template = self._asked(ref)
             return tuple(generator.losses([(render(template, text), answer) for text, answer in pairs]))
 
@@ -66,6 +70,10 @@ class Answers:
         self._adapted.pop(ref.id, None)
 
     def _asked(self, ref: DeploymentRef) -> tuple[Generator, str]:
+        with self._turn:
+            return self._loaded(ref)
+
+    def _loaded(self, ref: DeploymentRef) -> tuple[Generator, str]:
         kind, _, rest = ref.id.partition("/")
         if kind == "base":
             model, template = json.loads(rest)
