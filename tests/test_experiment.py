@@ -418,7 +418,7 @@ def test_a_deployment_that_was_removed_is_made_again(experiment, backend):
 
 def test_a_deployment_that_cannot_be_looked_for_is_believed_in(experiment, backend, monkeypatch):
     first = experiment.run()
-    monkeypatch.setattr(backend, "find_deployment", _raising(wx.Unavailable("no answer", backend="fake")))
+    monkeypatch.setattr(backend, "is_deployed", _raising(wx.Unavailable("no answer", backend="fake")))
     assert experiment.run().deployment.ref == first.deployment.ref
     assert backend.calls["deploy"] == 1
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
@@ -49,6 +50,12 @@ def test_attempts_are_counted_by_place_and_tag(intents):
     assert numbers == [1, 2, 1, 1]
     assert [attempt.place for attempt in intents.latest("x")] == ["a", "b"]
     assert [attempt.number for attempt in intents.attempts("a", "x")] == [1, 2]
+
+
+def test_attempts_that_begin_at_once_are_counted_all(intents):
+    with ThreadPoolExecutor(8) as threads:
+        begun = [threads.submit(intents.begin, "trainings", "wxtuning.demo") for _ in range(32)]
+    assert sorted(one.result().number for one in begun) == [*range(1, 33)]
 
 
 def test_another_process_finds_what_was_begun(intents):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from typer.testing import CliRunner
 
@@ -60,6 +62,32 @@ def test_a_job_of_somebody_else_is_found_at_its_backend(home):
     assert isinstance(job, FoundJob) and job.id == "fake:7"
     assert job.metrics and job.logs and job.wait(sleep=lambda _: None).state is JobState.COMPLETED
     assert job.deploy("again").generate("hello") == "hello"
+
+
+def test_a_job_of_somebody_else_is_awaited_like_ones_own(home):
+    job = wx.attach("fake:7", on=Telling())
+
+    async def awaited():
+        return await job
+
+    assert job.result(sleep=lambda _: None) == asyncio.run(awaited())
+
+
+def test_who_leaves_a_job_of_somebody_else_is_told_how_to_come_back(home, capsys):
+    def leave(seconds):
+        raise KeyboardInterrupt
+
+    backend = Telling(statuses=[JobStatus(state=JobState.RUNNING, word="running")])
+    with pytest.raises(KeyboardInterrupt):
+        wx.attach("fake:7", on=backend).result(sleep=leave)
+    assert "wxtuning.attach('fake:7') comes back to it" in capsys.readouterr().err
+
+
+def test_deployments_of_a_found_job_are_told_apart_by_their_whole_names(home):
+    job = wx.attach("fake:7", on=Telling())
+    names = ["名前", "别名", "Tone A", "tone-a", "x" * 41, "x" * 42]
+    assert len({job.deploy(name).ref for name in names}) == len(names)
+    assert job.deploy("Tone A").ref == job.deploy("Tone A").ref
 
 
 def test_a_run_of_somebody_else_becomes_a_spec_that_can_be_planned_again(rows):

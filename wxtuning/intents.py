@@ -100,10 +100,13 @@ class Intents:
         """
         moment = self.now()
         with self._journal.connection() as connection:
-            counted = "SELECT COALESCE(MAX(number), 0) + 1 FROM attempts WHERE place = ? AND tag = ?"
-            number = connection.execute(counted, (place, tag)).fetchone()[0]
-            row = (place, tag, number, moment.day.isoformat(), moment.boot, moment.ticks, outcome.value, id)
-            connection.execute(f"INSERT INTO attempts ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
+            # Counted and written in one: two may begin at once.
+            row = (place, tag, moment.day.isoformat(), moment.boot, moment.ticks, outcome.value, id, place, tag)
+            counted = (
+                "SELECT ?, ?, COALESCE(MAX(number), 0) + 1, ?, ?, ?, ?, ? FROM attempts WHERE place = ? AND tag = ?"
+            )
+            found = connection.execute(f"INSERT INTO attempts ({_COLUMNS}) {counted} RETURNING number", row)
+            (number,) = found.fetchone()
         return Attempt(place=place, tag=tag, number=number, started=moment, outcome=outcome, id=id)
 
     def end(self, attempt: Attempt, outcome: Outcome, id: str = "") -> None:

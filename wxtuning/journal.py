@@ -184,10 +184,14 @@ class Journal:
             finally:
                 connection.close()
         except (sqlite3.DatabaseError, OSError, ValueError) as cause:
-            raise JournalError(
-                f"the journal {self.file} cannot be used: {cause}",
-                hint="Put the file aside to start with an empty journal; finished adapters stay where they are.",
-            ) from cause
+            raise JournalError(f"the journal {self.file} cannot be used: {cause}", hint=_way_on(cause)) from cause
+
+
+def _way_on(cause: Exception) -> str:
+    # A journal put aside needlessly is one that no longer keeps anything from being paid for twice.
+    if isinstance(cause, sqlite3.OperationalError | OSError):
+        return "Make room, or make its folder writable, and run the same line again; what was written is kept."
+    return "Put the file aside to start with an empty journal; finished adapters stay where they are."
 
 
 def _check_same(connection: sqlite3.Connection, run: str, step: str, text: str) -> None:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
-from typing import Protocol, cast, runtime_checkable
+from hashlib import sha256
+from typing import Any, Protocol, cast, runtime_checkable
 
 from wxtuning import registry, steps
 from wxtuning.deployment import Deployment
 from wxtuning.errors import NotOffered, PlanError, WxTuningError
 from wxtuning.folder import slug
 from wxtuning.found import FoundRun
+from wxtuning.leaving import detaching
 from wxtuning.registry import Backend
-from wxtuning.runner import Listener, drive, ignore
+from wxtuning.runner import Chain, Listener, adrive, drive, ignore
 from wxtuning.spec import DeploymentSpec, WaitPolicy
 from wxtuning.status import JobRef, JobState, JobStatus, Metric
 
@@ -69,24 +72,46 @@ class FoundJob:
         """Ask the job to stop."""
         self.backend.cancel(self.found.job)
 
-    def wait(
+    def result(
         self, policy: WaitPolicy | None = None, *, listen: Listener = ignore,
         sleep: Callable[[float], None] = time.sleep, clock: Callable[[], float] = time.monotonic,
     ) -> JobStatus:  # fmt: skip
-        """Watch the job to its end.
+        """Watch the job to its end; its last status.
+
+        Ctrl-C, SIGTERM and SIGHUP leave the job running and say on stderr how to come back.
 
         Raises:
             JobFailed, JobCanceled, WaitTimeout: as the job went.
         """
-        chain = steps.wait(self.backend, self.found.job, policy or WaitPolicy(), poll_seconds=POLL_SECONDS, clock=clock)
-        return drive(chain, listen=listen, sleep=sleep)
+        with detaching(self._way_back):
+            return drive(self._waiting(policy or WaitPolicy(), clock), listen=listen, sleep=sleep)
+
+    wait = result
+
+    def __await__(self) -> Generator[Any, None, JobStatus]:
+        return self._awaited().__await__()
+
+    async def _awaited(self) -> JobStatus:
+        with detaching(self._way_back):
+            return await adrive(self._waiting(WaitPolicy(), time.monotonic))
+
+    def _waiting(self, policy: WaitPolicy, clock: Callable[[], float]) -> Chain[JobStatus]:
+        return steps.wait(self.backend, self.found.job, policy, poll_seconds=POLL_SECONDS, clock=clock)
+
+    def _way_back(self) -> str:
+        return f"left; the job goes on. wxtuning.attach({self.id!r}) comes back to it"
 
     def deploy(self, deployment: str | DeploymentSpec) -> Deployment:
-        """Make the completed job's model answer under a name, once."""
+        """Make the completed job's model answer under a name, once for each name and space."""
         spec = DeploymentSpec(name=deployment) if isinstance(deployment, str) else deployment
-        ref = steps.deploy(self.backend, self.found.job, spec, f"{slug(spec.name)}-{slug(self.found.job.id)}")
+        ref = steps.deploy(self.backend, self.found.job, spec, self._key_of(spec))
         tokens = self.found.method.max_output_tokens if self.found.method else None
         return Deployment(name=spec.name, ref=ref, max_new_tokens=tokens or 128, words={}, deployer=self.backend)
+
+    def _key_of(self, spec: DeploymentSpec) -> str:
+        # The digest tells names apart that look the same as a file's name.
+        named = sha256(json.dumps([spec.name, spec.space, self.id]).encode()).hexdigest()[:8]
+        return f"{slug(spec.name)}-{named}"
 
     def __repr__(self) -> str:
         return f"FoundJob({self.id!r})"

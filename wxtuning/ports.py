@@ -362,6 +362,10 @@ class Deployer(Protocol):
         """The deployment that was made with this key, or None."""
         ...
 
+    def is_deployed(self, ref: DeploymentRef) -> bool:
+        """Whether a deployment is still there."""
+        ...
+
     def generate(self, ref: DeploymentRef, inputs: Sequence[str], decoding: Decoding) -> tuple[Answer, ...]:
         """One answer for each input, in their order."""
         ...

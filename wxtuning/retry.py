@@ -27,6 +27,8 @@ LONGEST_OBEYED_SECONDS = 60.0
 
 WINDOW_SECONDS = 60.0
 MOST_IN_WINDOW = 30
+LOOK_SECONDS = 0.25
+"""How often who waits for the end of an outage looks whether somebody was answered."""
 
 
 def retry_after(headers: Mapping[str, str]) -> float:
@@ -175,7 +177,7 @@ def _counted(
     sleep: Callable[[float], object],
 ) -> Value:
     while (pause := patience.budget.pause(patience.clock())) and deadline.left > 0:
-        sleep(min(pause, deadline.left))
+        sleep(min(pause, LOOK_SECONDS, deadline.left))
     try:
         value = call()
     except Exception as error:

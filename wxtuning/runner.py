@@ -415,7 +415,7 @@ def _deploy(run: Run, job: JobRef) -> Chain[None]:
 def _is_gone(run: Run) -> bool:
     """Whether the deployment that the journal knows is there no more, as far as that can be told now."""
     try:
-        return run.deployment is not None and run.deployer.find_deployment(run.key) is None
+        return run.deployment is not None and not run.deployer.is_deployed(run.deployment)
     except WxTuningError:
         return False
 

@@ -132,6 +132,21 @@ def test_an_answer_ends_the_outage(clock):
     assert clock.now == 0.0
 
 
+def test_who_waits_for_the_end_of_an_outage_goes_on_when_somebody_is_answered(clock):
+    patience = patience_of(clock)
+    for _ in range(MOST_IN_WINDOW):
+        assert patience.budget.pause(clock.now) == 0.0
+
+    def sleep(seconds: float) -> None:
+        clock.sleep(seconds)
+        if clock.now >= 2.0:
+            patience.budget.answered()
+
+    server = Server()
+    patiently(server, passing=passing, deadline=Deadline(1_000.0, clock), patience=patience, sleep=sleep)
+    assert (server.asked, clock.now) == (1, 2.0)
+
+
 def test_a_refusal_is_an_answer_too(clock):
     patience = patience_of(clock, rng=0.0)
     for _ in range(MOST_IN_WINDOW * 2):

@@ -256,8 +256,10 @@ def test_a_promotion_whose_answer_was_lost_is_found(deployments, server, tuned, 
 
 def test_a_deployment_in_a_space_is_deleted_there(deployments, server, tuned, key):
     ref = deployments.deploy(tuned, in_space(server), key)
+    assert deployments.has(ref)
     deployments.delete(ref)
     assert made(server, key, space=True) == []
+    assert not deployments.has(ref)
 
 
 # --- LoRA -------------------------------------------------------------------------------------------------------------

@@ -130,6 +130,9 @@ class FakeBackend:
     def find_deployment(self, key: str) -> DeploymentRef | None:
         return DeploymentRef(self.name, f"deployment/{key}") if key in self.deployments else None
 
+    def is_deployed(self, ref: DeploymentRef) -> bool:
+        return ref.id.partition("/")[2] in self.deployments
+
     def generate(self, ref: DeploymentRef, inputs: Sequence[str], decoding: Decoding) -> tuple[Answer, ...]:
         self.calls["generate"] += 1
         kind = ref.id.partition("/")[0]

@@ -86,6 +86,9 @@ class Local:
     def find_deployment(self, key: str) -> DeploymentRef | None:
         return self._deployments.find(key)
 
+    def is_deployed(self, ref: DeploymentRef) -> bool:
+        return self._deployments.has(ref)
+
     def deployments(self) -> tuple[LocalDeployment, ...]:
         """All deployments of this home, the newest first."""
         return self._deployments.all()

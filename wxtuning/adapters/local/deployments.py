@@ -84,6 +84,10 @@ class Deployments:
     def find(self, key: str) -> DeploymentRef | None:
         return _ref(key) if (self._folder(key) / DESCRIPTION).is_file() else None
 
+    def has(self, ref: DeploymentRef) -> bool:
+        """Whether it is still there."""
+        return (self.folder(ref) / DESCRIPTION).is_file()
+
     def all(self) -> tuple[LocalDeployment, ...]:
         """All of them, the newest first."""
         taken: set[str] = set()

@@ -292,6 +292,9 @@ class Watsonx:
     def find_deployment(self, key: str) -> DeploymentRef | None:
         return self._deployments.find(key)
 
+    def is_deployed(self, ref: DeploymentRef) -> bool:
+        return self._deployments.has(ref)
+
     def generate(self, ref: DeploymentRef, inputs: Sequence[str], decoding: Decoding) -> tuple[Answer, ...]:
         return self._asking.generate(ref, inputs, decoding)
 

@@ -93,6 +93,11 @@ class Deployments:
         found = next(making.tagged(making.tag), None)
         return _ref(making.container, found.id) if found else None
 
+    def has(self, ref: DeploymentRef) -> bool:
+        """Whether a deployment is still there, and did not fail."""
+        place, identity = place_of(ref)
+        return _Making(self._service, place, "").has(identity)
+
     def delete(self, ref: DeploymentRef) -> None:
         """Remove a deployment; nothing happens if it is gone, or is none."""
         if ref.id.startswith("deployment/"):
