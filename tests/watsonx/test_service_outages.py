@@ -77,8 +77,9 @@ def test_what_does_not_pass_is_said(cpd_wire: Wire, service: Service, clock: Fak
 
 
 def test_an_empty_answer_is_no_list(cpd_wire: Wire, service: Service) -> None:
-    cpd_wire.breaks(LIST, Refusal(200, b""))
-    assert service.get(TRAININGS) == {}
+    cpd_wire.breaks(LIST, Refusal(200, b""), times=3)
+    assert "resources" in service.get(TRAININGS)
+    assert cpd_wire.asked[LIST] == 4
 
 
 def test_a_question_that_changes_nothing_is_asked_again(cpd_wire: Wire, service: Service) -> None:

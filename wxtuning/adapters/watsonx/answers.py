@@ -33,7 +33,7 @@ def trouble(asked: Asked, outcome: Reply | Lost, veil: Veil) -> AdapterError | N
         return _unknown(asked, f"answered {said(outcome, veil)}", retry_after(outcome.headers))
     if outcome.status in UNDECIDED and not (outcome.status == 401 and asked.safe):
         return _unknown(asked, f"answered {said(outcome, veil)}")
-    if outcome.is_good and asked.due == "json" and (fault := _no_json(outcome)):
+    if outcome.is_good and asked.due == "json" and (fault := _no_json(asked, outcome)):
         return _unknown(asked, f"answered {fault} where JSON was expected (HTTP {outcome.status})", hint=NO_SERVICE)
     return None
 
@@ -55,12 +55,15 @@ def _unknown(asked: Asked, what: str, pause: float = 0.0, hint: str = LATER) -> 
     return Unsettled(f"{message}; nobody knows what became of it", backend=BACKEND, hint=LOOK, pause=pause)
 
 
-def _no_json(reply: Reply) -> str:
+def _no_json(asked: Asked, reply: Reply) -> str:
     try:
         found = reply.json
     except ValueError:
         return "a page in HTML" if reply.body.lstrip()[:1] == b"<" else "something else"
-    return "" if found is None or isinstance(found, dict) else f"a {type(found).__name__}"
+    if found is None:
+        # Only who asks what is there must be told something.
+        return "nothing" if asked.method == "GET" else ""
+    return "" if isinstance(found, dict) else f"a {type(found).__name__}"
 
 
 def refusal(asked: Asked, reply: Reply, veil: Veil) -> AdapterError:
@@ -71,10 +74,17 @@ def refusal(asked: Asked, reply: Reply, veil: Veil) -> AdapterError:
     if reply.status == 401 or (reply.status == 403 and "auth" in code.lower()):
         return NotAuthorized(message, backend=BACKEND, hint=RIGHTS)
     kind = Missing if reply.status in (404, 410) else Refused
-    return kind(message, status=reply.status, code=code, field=_words(reply).field)
+    hint = PLAN if reply.status in (402, 403) else ""
+    return kind(message, status=reply.status, code=code, field=_words(reply).field, hint=hint)
 
 
 RIGHTS = "Check the key and that its owner may work in this project or space; a token that was given is never renewed."
+
+
+PLAN = (
+    "The account's quota or plan does not allow it, or its owner may not do it here: whoever manages the account can "
+    "change that; then run the same line again."
+)
 
 
 def _redirected(asked: Asked, reply: Reply) -> Elsewhere:

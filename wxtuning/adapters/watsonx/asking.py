@@ -11,6 +11,7 @@ from typing import Any
 
 from wxtuning.adapters.watsonx.deployments import DEPLOYMENTS, place_of
 from wxtuning.adapters.watsonx.faults import BACKEND, CutOff, Missing
+from wxtuning.adapters.watsonx.listed import entity_of
 from wxtuning.adapters.watsonx.service import Json, Service
 from wxtuning.adapters.watsonx.settings import Settings
 from wxtuning.errors import DataError, Unavailable
@@ -135,7 +136,7 @@ class Asking:
             return model, template
         if ref not in self._behind:
             place, identity = place_of(ref)
-            entity = self._service.get(f"{DEPLOYMENTS}/{identity}", within=place)["entity"]
+            entity = entity_of(self._service.get(f"{DEPLOYMENTS}/{identity}", within=place))
             self._behind[ref] = str(entity.get("base_model_id", "")), str(entity.get("verbalizer") or "{{input}}")
         return self._behind[ref]
 

@@ -10,14 +10,13 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
 
 from wxtuning.adapters.watsonx.faults import BACKEND, Busy, Missing, Refused, Unsettled
-from wxtuning.adapters.watsonx.listed import is_known
+from wxtuning.adapters.watsonx.listed import entries_of, id_of, is_known, metadata_of
 from wxtuning.adapters.watsonx.once import Found, found_in, id_in, once, tag_of
-from wxtuning.adapters.watsonx.service import Json, Service
+from wxtuning.adapters.watsonx.service import MOST_PAGES, Json, Service
 from wxtuning.adapters.watsonx.settings import Settings
-from wxtuning.errors import NotOffered, UploadIntegrityError
+from wxtuning.errors import NotOffered, Unavailable, UploadIntegrityError
 from wxtuning.intents import TAG
 from wxtuning.status import DataRef
 from wxtuning.stored import check_same, file_names, opened
@@ -65,7 +64,7 @@ class Assets:
         named = _Named(self._service, file_names(name, data.sha256)[0])
         for asset in named.all():
             if self._serves(asset, data, key):
-                return _id(asset)
+                return id_of(asset)
         return self._sent(content, data, named, key)
 
     def read(self, name_or_id: str) -> tuple[str, bytes]:
@@ -83,14 +82,14 @@ class Assets:
                 hint="Name one that was uploaded whole; what lies in a bucket is read from there.",
             )
         content = self._service.read(str(shown["url"]), most=MOST_BYTES)
-        self._read[hashlib.sha256(content).hexdigest()] = _id(asset)
-        return str(asset["metadata"].get("name", "")), content
+        self._read[hashlib.sha256(content).hexdigest()] = id_of(asset)
+        return str(metadata_of(asset).get("name", "")), content
 
     def release(self, key: str) -> tuple[str, ...]:
         """Give up a run's assets; returns the ids of those that were removed because nobody else needs them."""
         owner = tag_of(key)
         owned = [asset for asset in _search(self._service, "*:*") if owner in _tags(asset)]
-        return tuple(_id(asset) for asset in owned if self._is_removed(asset, owner))
+        return tuple(id_of(asset) for asset in owned if self._is_removed(asset, owner))
 
     # --- what is there ----------------------------------------------------------------------------------------------
 
@@ -99,20 +98,20 @@ class Assets:
             return self._service.get(f"{ASSETS}/{name_or_id}")
         named = _Named(self._service, name_or_id).all()
         if len(named) == 1:
-            return self._service.get(f"{ASSETS}/{_id(named[0])}")
+            return self._service.get(f"{ASSETS}/{id_of(named[0])}")
         place = self._service.container
         raise NotOffered(
             f"{place.kind} {place.id} has {len(named) or 'no'} data assets {name_or_id!r}; expected one",
             backend=BACKEND,
-            hint=f"Name one by its id: {', '.join(map(_id, named))}." if named else "Check the name and the project.",
+            hint=f"Name one by its id: {', '.join(map(id_of, named))}." if named else "Check the name and the project.",
         )
 
     def _serves(self, asset: Json, data: DataRef, key: str) -> bool:
         """Whether the run can use this asset, and owns it now; what a half upload of its own left is removed."""
-        if self._holds(_id(asset), data):
+        if self._holds(id_of(asset), data):
             return self._owns(asset, key)
-        if tag_of(key) in _tags(asset) and self._service.get(f"{ASSETS}/{_id(asset)}").get("attachments"):
-            self._remove(_id(asset))
+        if tag_of(key) in _tags(asset) and self._service.get(f"{ASSETS}/{id_of(asset)}").get("attachments"):
+            self._remove(id_of(asset))
         return False
 
     def _owns(self, asset: Json, key: str) -> bool:
@@ -139,7 +138,7 @@ class Assets:
         if len(listed) != 1:
             return None
         number = listed[0].get("attachment_id") or listed[0].get("id")
-        shown = self._service.get(f"{ASSETS}/{_id(asset)}/attachments/{number}")
+        shown = self._service.get(f"{ASSETS}/{id_of(asset)}/attachments/{number}")
         return shown if shown.get("url") and shown.get("transfer_complete", True) else None
 
     # --- what is sent -----------------------------------------------------------------------------------------------
@@ -183,6 +182,8 @@ class Assets:
         place = f"{ASSETS}/{asset}/attachments"
         announced = {"asset_type": "data_asset", "name": name, "mime": MIME}
         made = self._service.create(place, announced, in_query=True)
+        if not made.get("url1") or not made.get("attachment_id"):
+            raise Unsettled(f"the service did not say where the content of asset {asset} goes", backend=BACKEND)
         # Cloud Pak for Data takes a form, the cloud's object storage the bytes as they are.
         self._service.put(str(made["url1"]), content, as_form=bool(self._service.version), mime=MIME)
         self._service.ask(f"{place}/{made['attachment_id']}/complete", {}, within=self._service.container)
@@ -190,14 +191,14 @@ class Assets:
     def _mark(self, asset: Json, tags: Sequence[str]) -> None:
         if list(tags) != list(_tags(asset)):
             change = {"op": "replace", "path": "/metadata/tags", "value": list(tags)}
-            self._service.patch(f"{ASSETS}/{_id(asset)}", [change])
+            self._service.patch(f"{ASSETS}/{id_of(asset)}", [change])
 
     def _is_removed(self, asset: Json, owner: str) -> bool:
         left = [tag for tag in _tags(asset) if tag != owner]
         if any(tag.startswith(TAG) for tag in left):
             self._mark(asset, left)
             return False
-        self._remove(_id(asset))
+        self._remove(id_of(asset))
         return True
 
     def _remove(self, asset: str) -> None:
@@ -219,7 +220,7 @@ class _Named:
     def all(self) -> list[Json]:
         # The service looks for the words of a name, and so finds longer names too.
         found = _search(self.service, f'asset.name:"{self.name}"')
-        return [asset for asset in found if asset["metadata"].get("name") == self.name]
+        return [asset for asset in found if metadata_of(asset).get("name") == self.name]
 
     def tagged(self, tag: str) -> Iterator[Found]:
         # Of several with equal content, which cost nothing, any will do: the oldest.
@@ -237,11 +238,25 @@ class _Named:
 
 
 def _search(service: Service, query: str) -> Iterator[Json]:
-    asked: Json | None = {"query": query, "limit": PAGE}
-    while asked:
+    asked: Json = {"query": query, "limit": PAGE}
+    for _ in range(MOST_PAGES):
         answer = service.ask(SEARCH, asked, within=service.container)
-        yield from answer.get("results", ())
-        asked = answer.get("next")
+        if (found := entries_of(answer, "results")) is None:
+            raise _odd(service, "something else than a list")
+        yield from found
+        following = answer.get("next")
+        if not isinstance(following, dict):
+            return
+        if following == asked:
+            break
+        asked = following
+    raise _odd(service, "a list without an end")
+
+
+def _odd(service: Service, what: str) -> Unavailable:
+    return Unavailable(
+        f"{service.host} answered a search for data assets with {what}", backend=BACKEND, hint="Ask again later."
+    )
 
 
 def _content(data: DataRef) -> bytes:
@@ -254,10 +269,5 @@ def _content(data: DataRef) -> bytes:
     return content
 
 
-def _id(asset: Json) -> str:
-    metadata: dict[str, Any] = asset["metadata"]
-    return str(metadata["asset_id"])
-
-
 def _tags(asset: Json) -> Sequence[str]:
-    return [str(tag) for tag in asset["metadata"].get("tags") or ()]
+    return [str(tag) for tag in metadata_of(asset).get("tags") or ()]

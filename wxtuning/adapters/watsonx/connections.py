@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr
 
 from wxtuning.adapters.watsonx.faults import BACKEND, Refused
-from wxtuning.adapters.watsonx.listed import is_known
+from wxtuning.adapters.watsonx.listed import id_of, is_known, metadata_of
 from wxtuning.adapters.watsonx.once import Found, id_in, once, tag_of
 from wxtuning.adapters.watsonx.service import Json, Service
 from wxtuning.adapters.watsonx.settings import Settings
@@ -112,9 +112,9 @@ class _Seen:
 
 
 def _seen(connection: Json) -> _Seen:
-    metadata, entity = connection["metadata"], connection.get("entity") or {}
+    metadata, entity = metadata_of(connection), connection.get("entity") or {}
     return _Seen(
-        id=str(metadata["asset_id"]),
+        id=id_of(connection),
         name=str(entity.get("name") or metadata.get("name") or ""),
         bucket=str((entity.get("properties") or {}).get("bucket") or ""),
     )
@@ -146,14 +146,14 @@ class _Named:
 
     def newest(self) -> Iterator[Found]:
         for one in self.service.pages(CONNECTIONS):
-            found, created_at = _seen(one), str(one["metadata"].get("created_at", ""))
+            found, created_at = _seen(one), str(metadata_of(one).get("created_at", ""))
             yield Found(id=found.id, tags=(tag_of(found.name),), created_at=created_at)
 
     def has(self, identity: str) -> bool:
         return is_known(self.service, f"{CONNECTIONS}/{identity}")
 
     def create(self, body: Json) -> str:
-        type = self.service.get(f"{TYPES}/{_type(self.properties)}")["metadata"]["asset_id"]
+        type = id_of(self.service.get(f"{TYPES}/{_type(self.properties)}"))
         made, failure = self._sent({**body, "datasource_type": type})
         if failure:
             raise failure from None

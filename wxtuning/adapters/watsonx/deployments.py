@@ -11,14 +11,14 @@ from typing import Any, Literal, cast
 
 from wxtuning.adapters.watsonx.containers import named
 from wxtuning.adapters.watsonx.faults import BACKEND, Refused
-from wxtuning.adapters.watsonx.listed import shown
+from wxtuning.adapters.watsonx.listed import entity_of, id_of, shown
 from wxtuning.adapters.watsonx.once import Found, found_in, id_in, once, tag_of
 from wxtuning.adapters.watsonx.promotion import promoted
 from wxtuning.adapters.watsonx.service import Container, Json, Service
 from wxtuning.adapters.watsonx.settings import Settings
 from wxtuning.errors import AdapterError, JobFailed, NotOffered, Unavailable
 from wxtuning.intents import TAG
-from wxtuning.retry import Deadline
+from wxtuning.retry import LONGEST_OBEYED_SECONDS, Deadline
 from wxtuning.spec import DeploymentSpec
 from wxtuning.status import DeploymentRef, JobRef
 
@@ -134,7 +134,7 @@ class Deployments:
         return found
 
     def _model_now(self, job: JobRef) -> tuple[str, str] | None:
-        entity = self._details(job)["entity"]
+        entity = entity_of(self._details(job))
         state = entity.get("status", {}).get("state", "")
         if state in ("failed", "canceled", "error"):
             raise JobFailed(f"job {job} is {state}, so it has no model", job=str(job), hint="Tune again.")
@@ -149,9 +149,9 @@ class Deployments:
     def _deployed_base(self, base: str, place: Container) -> str:
         """The deployment of its base model that an adapter is put on, where there is one."""
         for one in self._service.pages(DEPLOYMENTS, within=place):
-            entity = one["entity"]
+            entity = entity_of(one)
             if entity.get("deployed_asset_type") in OF_BASES and entity.get("base_model_id") == base:
-                return _id(one)
+                return id_of(one)
         return ""
 
     # --- waiting ----------------------------------------------------------------------------------------------------
@@ -164,24 +164,35 @@ class Deployments:
         shown = self._service.get(f"{DEPLOYMENTS}/{identity}", within=place)
         if state_of(shown) == "failed":
             raise AdapterError(
-                f"deployment {identity} ({shown['entity'].get('name', '')}) failed: {_cause(shown)}",
+                f"deployment {identity} ({entity_of(shown).get('name', '')}) failed: {_cause(shown)}",
                 backend=BACKEND,
                 hint="The tuned model is kept. Mend the cause and run the same line again: it only deploys.",
             )
         return state_of(shown) == "ready"
 
     def _awaited(self, seconds: float, look: Callable[[], Any], what: str) -> Any:
-        """What `look` finds, asked again and again with growing pauses."""
+        """What `look` finds, asked again and again with growing pauses, also while nobody answers."""
         patience, pause = self._settings.patience, 1.0
         deadline = Deadline(seconds, patience.clock)
-        while not (found := look()):
+        while True:
+            found, outage = _looked(look)
+            if found:
+                return found
             if deadline.left <= 0:
                 raise Unavailable(
                     f"{what} after {seconds:g} s", backend=BACKEND, hint="Run the same line again: it goes on waiting."
-                )
-            patience.sleep(min(pause, max(deadline.left, 0.0)))
+                ) from outage
+            asked = min(outage.pause, LONGEST_OBEYED_SECONDS) if outage else 0.0
+            patience.sleep(min(max(pause, asked), max(deadline.left, 0.0)))
             pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
-        return found
+
+
+def _looked(look: Callable[[], Any]) -> tuple[Any, Unavailable | None]:
+    """What `look` finds; or nothing, and that the service does not answer now."""
+    try:
+        return look(), None
+    except Unavailable as outage:
+        return None, outage
 
 
 @dataclass(frozen=True)
@@ -206,7 +217,7 @@ class _Making:
 
     def has(self, identity: str) -> bool:
         found = shown(self.service, f"{DEPLOYMENTS}/{identity}", self.container)
-        return bool(found) and state_of(found) != "failed"
+        return found is not None and state_of(found) != "failed"
 
     def create(self, body: Json) -> str:
         """One POST; what failed before makes way, and a serving name that is ours already is taken over."""
@@ -227,8 +238,8 @@ class _Making:
         if holder is None or not _is_ours(holder, body["asset"]["id"]):
             raise _taken(name, holder) from refusal
         change = {"op": "replace", "path": "/tags", "value": [*dict.fromkeys([*_tags(holder), self.tag])]}
-        self.service.patch(f"{DEPLOYMENTS}/{_id(holder)}", [change], within=self.container)
-        return _id(holder)
+        self.service.patch(f"{DEPLOYMENTS}/{id_of(holder)}", [change], within=self.container)
+        return id_of(holder)
 
     def holder(self, name: str) -> Json | None:
         """The deployment that has a serving name."""
@@ -239,7 +250,7 @@ class _Making:
             if state_of(one) != "failed":
                 yield found_in(one)
             elif self.tag in _tags(one):
-                self.failed.append(_id(one))
+                self.failed.append(id_of(one))
 
     def _listed(self, **query: str) -> Iterator[Json]:
         return self.service.pages(DEPLOYMENTS, within=self.container, **query)
@@ -257,12 +268,12 @@ def place_of(ref: DeploymentRef) -> tuple[Container, str]:
 
 
 def state_of(deployment: Json) -> str:
-    return str(deployment["entity"].get("status", {}).get("state", ""))
+    return str(entity_of(deployment).get("status", {}).get("state", ""))
 
 
 def serving_name(deployment: Json) -> str:
     """Its serving name; empty if it has none."""
-    online = deployment["entity"].get("online") or {}
+    online = entity_of(deployment).get("online") or {}
     return str((online.get("parameters") or {}).get("serving_name", ""))
 
 
@@ -271,7 +282,7 @@ def _ref(place: Container, identity: str) -> DeploymentRef:
 
 
 def _cause(deployment: Json) -> str:
-    status = deployment["entity"].get("status", {})
+    status = entity_of(deployment).get("status", {})
     told = [str(error.get("message", "")) for error in (status.get("failure") or {}).get("errors", ())]
     return "; ".join(filter(None, told)) or str((status.get("message") or {}).get("text") or "no cause was told")
 
@@ -285,7 +296,7 @@ def _explained(refusal: Refused) -> Refused:
 def _is_ours(deployment: Json, model: str) -> bool:
     return (
         _is_of_a_run(deployment)
-        and deployment["entity"].get("asset", {}).get("id") == model
+        and entity_of(deployment).get("asset", {}).get("id") == model
         and state_of(deployment) != "failed"
     )
 
@@ -295,16 +306,12 @@ def _is_of_a_run(deployment: Json) -> bool:
 
 
 def _taken(name: str, holder: Json | None) -> AdapterError:
-    who = f"deployment {_id(holder)} ({holder['entity'].get('name', '')})" if holder else "a deployment elsewhere"
+    who = f"deployment {id_of(holder)} ({entity_of(holder).get('name', '')})" if holder else "a deployment elsewhere"
     return AdapterError(
         f"the serving name {name!r} is taken by {who}", backend=BACKEND,
         hint="Choose another one, .deploy(name, serving_name=...), or delete that deployment. A tuned model is kept.",
     )  # fmt: skip
 
 
-def _id(deployment: Json) -> str:
-    return str(deployment["metadata"]["id"])
-
-
 def _tags(deployment: Json) -> tuple[str, ...]:
-    return tuple(map(str, deployment["metadata"].get("tags") or deployment["entity"].get("tags") or ()))
+    return found_in(deployment).tags

@@ -74,9 +74,12 @@ def _told(service: Service) -> _Storage | None:
     """What the project tells of its storage. Nothing is raised here once it did: this frame holds keys."""
     container = service.container
     told = service.get(f"/v2/{container.kind}s/{container.id}", include="everything,credentials")
-    properties = ((told.get("entity") or {}).get("storage") or {}).get("properties") or {}
-    credentials = properties.get("credentials") or {}
-    keys: dict[str, Any] = next((credentials[role] for role in ROLES if credentials.get(role)), {})
+    match told:
+        case {"entity": {"storage": {"properties": {"credentials": dict(credentials), **properties}}}}:
+            found = (credentials.get(role) for role in ROLES)
+            keys: dict[str, Any] = next((each for each in found if each and isinstance(each, dict)), {})
+        case _:
+            return None
     access, secret = veiled(keys.get("access_key_id")), veiled(keys.get("secret_access_key"))
     endpoint, bucket = properties.get("endpoint_url"), properties.get("bucket_name")
     return _Storage(str(endpoint), str(bucket), access, secret) if access and secret and endpoint and bucket else None

@@ -63,7 +63,7 @@ class Line:
             with _limited(deadline):
                 response = self._way(asked).handle_request(request)
             if response.status_code == 200:
-                return Stream(response, deadline)
+                return Stream(response, deadline, asked.most)
             with closing(response):
                 body = _whole(response, asked.most, deadline)
             return body if isinstance(body, Lost) else Reply(response.status_code, _named(response), body)
@@ -136,13 +136,14 @@ AGAIN = "Check the network; run the same line again later."
 class Stream:
     """An answer that is still coming."""
 
-    def __init__(self, response: httpx.Response, deadline: Deadline) -> None:
+    def __init__(self, response: httpx.Response, deadline: Deadline, most: int) -> None:
         self._response = response
         self._deadline = deadline
+        self._most = most
 
     def __iter__(self) -> Iterator[bytes | Lost]:
         """Its pieces; the last is a `Lost` where it broke off."""
-        pieces = iter(self._response.iter_bytes())
+        pieces, size = iter(self._response.iter_bytes()), 0
         while True:
             try:
                 with _limited(self._deadline):
@@ -152,6 +153,10 @@ class Stream:
                 yield Lost(f"{what} in the middle of its answer", hint=AGAIN)
                 return
             if piece is None:
+                return
+            size += len(piece)
+            if size > self._most:
+                yield Lost(f"answered more than {self._most:,} bytes", hint=AGAIN)
                 return
             yield piece
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from wxtuning.adapters.watsonx.faults import BACKEND, Refused, Unsettled
+from wxtuning.errors import Unavailable
 from wxtuning.intents import TAG
 
 if TYPE_CHECKING:
@@ -88,25 +89,91 @@ class Listed:
 
 def is_known(service: Service, address: str, within: Container | None = None) -> bool:
     """Whether the service shows something at this address."""
-    return bool(shown(service, address, within))
+    return shown(service, address, within) is not None
 
 
-def shown(service: Service, address: str, within: Container | None = None) -> Json:
-    """What the service shows at this address; nothing if there is no such thing, or its id can be none."""
+def shown(service: Service, address: str, within: Container | None = None) -> Json | None:
+    """What the service shows at this address; None if there is no such thing, or its id can be none.
+
+    Raises:
+        Unavailable: if it shows something that tells neither.
+    """
     try:
-        return service.get(address, within=within)
+        found = service.get(address, within=within)
     except Refused as refusal:
         if refusal.status in NOT_THERE:
-            return {}
+            return None
         raise
+    metadata_of(found)
+    return found
 
 
-def found_in(resource: Json) -> Found:
+def entity_of(resource: Mapping[str, Any]) -> Json:
+    """What a thing is.
+
+    Raises:
+        Unavailable: if that is not told: something else has answered.
+    """
+    return _told(resource, "entity")
+
+
+def metadata_of(resource: Mapping[str, Any]) -> Json:
+    """What a thing is called.
+
+    Raises:
+        Unavailable: as for `entity_of`.
+    """
+    return _told(resource, "metadata")
+
+
+def id_of(resource: Mapping[str, Any]) -> str:
+    """The id of a thing that is there.
+
+    Raises:
+        Unavailable: as for `entity_of`.
+    """
+    if identity := found_in(resource).id:
+        return identity
+    raise _nothing_told("id", metadata_of(resource))
+
+
+def entries_of(answer: Json, name: str) -> list[Json] | None:
+    """The entries of a page; None if that is no page, which must not pass for an empty one."""
+    match answer.get(name, ""):
+        case None:
+            return []
+        case [*found] if all(isinstance(one, dict) for one in found):
+            return found
+    return None
+
+
+def _told(resource: Mapping[str, Any], part: str) -> Json:
+    if isinstance(found := resource.get(part), dict):
+        return found
+    raise _nothing_told(part, resource)
+
+
+def _nothing_told(part: str, instead: Mapping[str, Any]) -> Unavailable:
+    return Unavailable(
+        f"the service told of a thing without its {part}: {', '.join(sorted(instead)) or 'nothing'}",
+        backend=BACKEND,
+        hint="Something before the service may have answered. Ask again later.",
+    )
+
+
+def found_in(resource: Mapping[str, Any]) -> Found:
     """What `metadata` says of an entry; an entry without an id has none."""
-    metadata, entity = resource.get("metadata") or {}, resource.get("entity") or {}
-    tags = [*(metadata.get("tags") or ()), *(entity.get("tags") or ())]
+    metadata, entity = _part(resource, "metadata"), _part(resource, "entity")
     identity = metadata.get("id") or metadata.get("asset_id") or ""
-    return Found(str(identity), tuple(map(str, tags)), str(metadata.get("created_at") or ""))
+    return Found(str(identity), (*_tags(metadata), *_tags(entity)), str(metadata.get("created_at") or ""))
+
+
+def _part(resource: Mapping[str, Any], name: str) -> Json:
+    return found if isinstance(found := resource.get(name), dict) else {}
+
+
+def _tags(part: Json) -> tuple[str, ...]:
+    return tuple(map(str, found)) if isinstance(found := part.get("tags"), list) else ()
 
 
 def id_in(answer: Json) -> str:

@@ -185,10 +185,13 @@ class _Creation:
 
     def found(self, last: Attempt | None) -> str:
         """The id of what shows up now; empty if nothing does."""
-        found = self.look().found
+        return self._taken(self.look(), last)
+
+    def _taken(self, look: _Look, last: Attempt | None) -> str:
+        """The id of what a look-up shows, which is then written down; empty if it shows nothing."""
         # What the journal knows as made and gone may still be listed.
         gone = last.id if last and last.outcome is Outcome.MADE else ""
-        identity = self.only([each for each in found if each.id != gone], last)
+        identity = self.only([each for each in look.found if each.id != gone], last)
         if identity:
             self.intents.begin(self.place, self.tag, Outcome.MADE, identity)
         return identity
@@ -215,7 +218,7 @@ class _Creation:
             if number + 1 == MOST_ATTEMPTS:
                 raise
             self.settings.patience.sleep(min(max(busy.pause, 2.0**number), LONGEST_OBEYED_SECONDS))
-            return self.found(attempt)
+            return self._refused(attempt)
         except Unsettled as cause:
             logger.warning("nobody knows whether %s was created: %s", self.tag, cause)
             return self._settled(attempt)
@@ -224,6 +227,13 @@ class _Creation:
             raise
         self.intents.end(attempt, Outcome.MADE, identity)
         return identity
+
+    def _refused(self, attempt: Attempt) -> str:
+        """The id of what an attempt made although it was refused; empty if it made nothing."""
+        look = self._thorough_look()
+        if isinstance(look, AdapterError):
+            raise look
+        return self._taken(look, attempt)
 
     def _settled(self, attempt: Attempt, passed: float = 0.0) -> str:
         """Look an attempt up until its settle time is over; the id of what it made, empty if it made nothing.

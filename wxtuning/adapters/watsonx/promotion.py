@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from wxtuning.adapters.watsonx.faults import BACKEND, Unsettled
-from wxtuning.adapters.watsonx.listed import is_known
+from wxtuning.adapters.watsonx.listed import id_of, is_known, metadata_of
 from wxtuning.adapters.watsonx.once import Found, once, tag_of
 from wxtuning.adapters.watsonx.service import Container, Json, Service
 from wxtuning.adapters.watsonx.settings import Settings
@@ -63,7 +63,7 @@ class _Copies:
 
 
 def _found(model: Json) -> Found:
-    metadata = model["metadata"]
+    metadata = metadata_of(model)
     words = str(metadata.get("description") or "").split()
     tags = tuple(word for word in words if word.startswith(TAG))
-    return Found(id=str(metadata["id"]), tags=tags, created_at=str(metadata.get("created_at", "")))
+    return Found(id=id_of(model), tags=tags, created_at=str(metadata.get("created_at", "")))

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from wxtuning.adapters.watsonx.faults import BACKEND, Missing
+from wxtuning.adapters.watsonx.listed import id_of, metadata_of
 from wxtuning.adapters.watsonx.service import Json, Service
 from wxtuning.adapters.watsonx.trainings import FINE_TUNINGS, TRAININGS, job_in, place_of, status_of
 from wxtuning.errors import JobLost, PlanError
@@ -56,11 +57,11 @@ def found_run(path: str, details: Mapping[str, Any]) -> FoundRun:
         path: The list that it is in.
         details: An entry of that list.
     """
-    metadata, entity = details.get("metadata", {}), details.get("entity", {})
+    metadata, entity = metadata_of(details), details.get("entity", {})
     asked = entity.get(_PARAMETERS[path]) or {}
     method, reason = _method(path, asked)
     return FoundRun(
-        job=job_in(path, str(metadata["id"])),
+        job=job_in(path, id_of(details)),
         name=str(metadata.get("name") or entity.get("name") or ""),
         description=str(metadata.get("description") or entity.get("description") or ""),
         status=status_of(details),

@@ -18,6 +18,7 @@ from urllib.parse import parse_qsl, urljoin, urlsplit
 
 from wxtuning.adapters.watsonx.asks import Asked
 from wxtuning.adapters.watsonx.faults import BACKEND, Missing
+from wxtuning.adapters.watsonx.listed import entries_of
 from wxtuning.adapters.watsonx.settings import Settings
 from wxtuning.errors import MissingDependency, Unavailable
 
@@ -95,7 +96,7 @@ class Service:
         asked = {"limit": PAGE, **self._query(within, query)}
         for _ in range(MOST_PAGES):
             found = self._json("GET", path, query=asked)
-            yield from found.get("resources") or ()
+            yield from self._listed(path, found)
             following = _following(found)
             if not following:
                 return
@@ -174,6 +175,14 @@ class Service:
     def _query(self, within: Container | None, query: Mapping[str, Any]) -> dict[str, Any]:
         place = self.container if within is None else within
         return {"version": self._wired.client.version_param, **place.query, **query}
+
+    def _listed(self, path: str, page: Json) -> list[Json]:
+        """The resources of a page. What names none at all is no list: it must not pass for one that is empty."""
+        if (found := entries_of(page, "resources")) is not None:
+            return found
+        raise Unavailable(
+            f"{self.host} answered GET {path} with something else than a list", backend=BACKEND, hint="Ask again later."
+        )
 
     def _json(self, method: str, path: str, *, query: Mapping[str, Any], **how: Any) -> Json:
         found = self._wired.good(self._asked(method, path, query=query, **how)).json
