@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import resource
+import signal
 import threading
 import time
 from dataclasses import dataclass, field
@@ -178,21 +179,17 @@ def test_runs_upload_and_answer_at_the_same_time(rows, gathered, tmp_path):
 
 
 def test_leaving_ends_the_uploads_that_were_begun(rows, tmp_path):
-    begun, ended = threading.Event(), threading.Event()
+    ended = threading.Event()
 
     class Endless(wx.LocalStore):
         def put(self, data, name, *, owner, watch):
             watch.at_end(ended.set)
-            begun.set()
+            signal.raise_signal(signal.SIGINT)
             assert ended.wait(20)
-
-    def interrupted(seconds):
-        if begun.is_set():
-            raise KeyboardInterrupt
 
     (experiment, *_) = three_on(FakeBackend(), rows)
     with pytest.raises(KeyboardInterrupt):
-        schedule.drive_all([experiment.upload(Endless(tmp_path)).finishing()], sleep=interrupted)
+        schedule.drive_all([experiment.upload(Endless(tmp_path)).finishing()])
     assert ended.is_set()
 
 
@@ -244,19 +241,15 @@ def test_no_more_calls_are_made_at_once_than_there_are_threads_for():
 
 
 def test_an_interruption_waits_for_no_call():
-    begun, go_on = threading.Event(), threading.Event()
+    go_on = threading.Event()
 
     def act():
-        begun.set()
+        signal.raise_signal(signal.SIGINT)
         go_on.wait(20)
-
-    def interrupted(seconds):
-        if begun.is_set():
-            raise KeyboardInterrupt
 
     chain = calling(act, 0)
     with pytest.raises(KeyboardInterrupt):
-        schedule.drive_all([chain, waiting(1)], sleep=interrupted)
+        schedule.drive_all([chain, waiting(1)])
     assert not go_on.is_set() and list(chain) == []
     go_on.set()
 
@@ -300,7 +293,7 @@ def test_the_first_error_is_raised_when_all_have_ended(experiment):
     assert good.submit().so_far.state == "completed"
 
 
-def test_a_thousand_jobs_are_watched_in_no_thread_but_the_callers():
+def test_a_thousand_jobs_are_watched_in_one_thread_besides_the_callers():
     clock, backend, threads = FakeClock(), Counting(), threading.active_count()
     policy = wx.WaitPolicy()
     chains = [
@@ -309,8 +302,40 @@ def test_a_thousand_jobs_are_watched_in_no_thread_but_the_callers():
     ]
     results = schedule.drive_all(chains, sleep=clock.sleep, clock=clock)
     assert {status.state for status in results} == {JobState.COMPLETED}
-    # Threads that earlier tests left may end meanwhile; none is added.
-    assert max(int(name.split()[1]) for name in backend.calls if name.startswith("threads")) <= threads
+    # Threads that earlier tests left may end meanwhile; one is added.
+    assert max(int(name.split()[1]) for name in backend.calls if name.startswith("threads")) <= threads + 1
+
+
+def test_a_backend_that_is_silent_holds_up_no_job_of_another(rows):
+    others_ended = threading.Event()
+
+    class Silent(FakeBackend):
+        def status(self, job):
+            assert others_ended.wait(20)
+            return super().status(job)
+
+    class Last(FakeBackend):
+        def deploy(self, job, deployment, key):
+            if self.calls["deploy"] == 1:
+                others_ended.set()
+            return super().deploy(job, deployment, key)
+
+    (first, second, _), (_, _, silent) = three_on(Last(), rows), three_on(Silent(), rows)
+    assert [run.state for run in wx.gather(silent, first, second)] == ["completed"] * 3
+
+
+def test_looks_at_the_jobs_of_one_backend_are_made_one_after_another(rows):
+    going = []
+
+    class Alone(FakeBackend):
+        def status(self, job):
+            going.append(job)
+            assert len(going) == 1
+            time.sleep(0.001)
+            going.pop()
+            return super().status(job)
+
+    assert [run.state for run in wx.gather(*three_on(Alone(), rows))] == ["completed"] * 3
 
 
 def test_each_run_may_have_a_file_open(experiment, monkeypatch):

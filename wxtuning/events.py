@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -42,12 +42,14 @@ class Progress:
 class Call:
     """What the step does next may wait for long: whoever drives several chains may `run` it in a thread meanwhile.
 
-    If nobody does, the chain makes the call itself. One that `tells` its progress does so only then.
+    If nobody does, the chain makes the call itself. One that `tells` its progress does so only then. Of those that name
+    the same `lane`, one is made at a time.
     """
 
     step: str
     act: Callable[[], Any] = field(repr=False)
     tells: bool = False
+    lane: Hashable = None
     _end: Callable[[], Any] | None = field(default=None, init=False, repr=False)
 
     @property

@@ -10,7 +10,7 @@ import json
 import shutil
 import threading
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Hashable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from functools import partial
@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from wxtuning import registry, steps
 from wxtuning.compare import Column, Comparison
-from wxtuning.errors import AdapterError, NotOffered, PlanError, WxTuningError
+from wxtuning.errors import AdapterError, NotOffered, PlanError, Unavailable, WxTuningError
 from wxtuning.events import Call, Event, Pause, Progress, StepFinished, StepStarted
 from wxtuning.folder import locked, sha256_of, slug, write_atomically
 from wxtuning.journal import Journal
@@ -219,9 +219,9 @@ def _once(run: Run, step: str, act: Callable[[], Chain[object]], shown: Callable
     return known
 
 
-def _called(step: str, act: Callable[[], Result]) -> Chain[Result]:
+def _called(step: str, act: Callable[[], Result], *, lane: Hashable = None) -> Chain[Result]:
     """Do what may wait for long without a word, such as for a service to make up its mind."""
-    call = Call(step=step, act=act)
+    call = Call(step=step, act=act, lane=lane)
     yield call
     return cast(Result, call.result())
 
@@ -305,7 +305,7 @@ def _wait(run: Run, job: JobRef) -> Chain[None]:
     def act() -> Chain[object]:
         status = yield from steps.wait(
             run.tuner, job, run.plan.spec.wait, poll_seconds=run.plan.poll_seconds, clock=run.clock,
-            known=_alive(run, job),
+            known=(yield from _called("tune", partial(_alive, run, job), lane=id(run.tuner))),
         )  # fmt: skip
         try:
             curve = json.dumps([asdict(metric) for metric in run.tuner.metrics(job)])
@@ -318,14 +318,14 @@ def _wait(run: Run, job: JobRef) -> Chain[None]:
     yield from _once(run, "tune", act)
 
 
-def _alive(run: Run, job: JobRef) -> JobStatus | None:
-    """The job's status, if it is known and not about to change: a job that died goes on from its checkpoint."""
+def _alive(run: Run, job: JobRef) -> JobStatus | Unavailable | None:
+    """What is said of the job, unless that is about to change: a job that died goes on from its checkpoint."""
     status = steps.look(run.tuner, job)
     if isinstance(status, JobStatus) and status.interrupted:
         # The same key is the same job.
         steps.submit(run.tuner, _request(run), run.plan.job_key)
         return None
-    return status if isinstance(status, JobStatus) else None
+    return status
 
 
 def _evaluate(run: Run, job: JobRef) -> Chain[None]:

@@ -10,7 +10,7 @@ import heapq
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from contextlib import closing
 from typing import Generic, TypeVar, cast
 
@@ -83,6 +83,13 @@ class Schedule(Generic[Result]):
         else:
             heapq.heappush(self._due, (self._clock() + event.seconds, number))
 
+    def rest(self, seconds: float, sleep: Callable[[float], object]) -> None:
+        """Sleep; while calls are open, only until one has ended."""
+        if self._calls:
+            self._calls.wait(seconds)
+        else:
+            sleep(seconds)
+
     def close(self) -> None:
         """Leave the chains that have not ended, as if they were interrupted; calls that were begun go on by themselves.
 
@@ -107,8 +114,9 @@ class _Calls:
     """Calls of chains in threads, which do not keep the process from ending."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._waiting: deque[tuple[int, Call]] = deque()
+        self._lock = threading.Condition()
+        self._lanes: dict[Hashable, deque[tuple[int, Call]]] = {}
+        self._ready: deque[Hashable] = deque()
         self._ended: deque[int] = deque()
         self._threads = 0
         self._open = 0
@@ -118,10 +126,15 @@ class _Calls:
         return self._open > 0
 
     def begin(self, number: int, call: Call) -> None:
-        """Make a call of the chain with this number as soon as there is a thread for it."""
+        """Make a call of the chain with this number as soon as there is a thread for it, and its lane is free."""
+        lane = object() if call.lane is None else call.lane
         with self._lock:
             self._open += 1
-            self._waiting.append((number, call))
+            if lane in self._lanes:
+                self._lanes[lane].append((number, call))
+                return
+            self._lanes[lane] = deque([(number, call)])
+            self._ready.append(lane)
             is_room = self._threads < MOST_CALLS
             self._threads += is_room
         if is_room:
@@ -135,24 +148,40 @@ class _Calls:
             self._open -= len(found)
         return found
 
+    def wait(self, seconds: float) -> None:
+        """Until one has ended, or this time is over."""
+        with self._lock:
+            self._lock.wait_for(lambda: self._ended, seconds)
+
     def close(self) -> None:
         """Begin no more."""
         with self._lock:
-            self._waiting.clear()
+            self._ready.clear()
+            for waiting in self._lanes.values():
+                waiting.clear()
 
     def _work(self) -> None:
         while taken := self._taken():
-            number, call = taken
+            lane, number, call = taken
             call.run()
-            with self._lock:
-                self._ended.append(number)
+            self._end(lane, number)
 
-    def _taken(self) -> tuple[int, Call] | None:
+    def _taken(self) -> tuple[Hashable, int, Call] | None:
         with self._lock:
-            if self._waiting:
-                return self._waiting.popleft()
+            if self._ready:
+                lane = self._ready.popleft()
+                return lane, *self._lanes[lane].popleft()
             self._threads -= 1
             return None
+
+    def _end(self, lane: Hashable, number: int) -> None:
+        with self._lock:
+            self._ended.append(number)
+            self._lock.notify_all()
+            if self._lanes[lane]:
+                self._ready.append(lane)
+            else:
+                del self._lanes[lane]
 
 
 def _to_wait(chain: Chain[Result]) -> Pause | Call:
@@ -172,7 +201,7 @@ def drive_all(
     with closing(schedule):
         while (pause := schedule.pause) is not None:
             if pause:
-                sleep(pause)
+                schedule.rest(pause, sleep)
             schedule.advance()
     return schedule.results
 

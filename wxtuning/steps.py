@@ -159,7 +159,7 @@ def wait(
     *,
     poll_seconds: float,
     clock: Callable[[], float],
-    known: JobStatus | None = None,
+    known: JobStatus | Unavailable | None = None,
     rng: Callable[[], float] = jitter,
 ) -> Generator[Event, None, JobStatus]:
     """Watch a job to its end; returns its last status.
@@ -170,7 +170,7 @@ def wait(
         policy: How often to look and how long to wait.
         poll_seconds: The longest pause between two looks if the policy names none; the first ones are shorter.
         clock: Monotonic seconds.
-        known: Its status, if it has just been asked for.
+        known: What `look` has just said of it, if it was asked.
         rng: Chance, 0 to 1; it takes up to half of a pause in an outage, so that not all who wait ask at once.
 
     Raises:
@@ -179,7 +179,7 @@ def wait(
     """
     rhythm = _Rhythm(policy.every_seconds, poll_seconds, rng)
     deadline = clock() + policy.timeout_seconds
-    answer = known or look(tuner, job)
+    answer = known or (yield from _looked(tuner, job))
     while True:
         if isinstance(answer, JobStatus) and answer.state.final:
             return _ended(tuner, job, answer)
@@ -190,7 +190,15 @@ def wait(
         if isinstance(answer, JobStatus):
             yield Progress(step="tune", done=answer.step, total=answer.steps, text=_loss(answer))
         yield Pause(min(rhythm.pause(answer), max(0.0, deadline - clock())))
-        answer = look(tuner, job)
+        answer = yield from _looked(tuner, job)
+
+
+def _looked(tuner: Tuner, job: JobRef) -> Generator[Event, None, JobStatus | Unavailable]:
+    # A backend that is silent for minutes holds up nobody else's jobs.
+    call = Call(step="tune", act=partial(look, tuner, job), lane=id(tuner))
+    yield call
+    found: JobStatus | Unavailable = call.result()
+    return found
 
 
 def look(tuner: Tuner, job: JobRef) -> JobStatus | Unavailable:

@@ -65,11 +65,12 @@ def test_numbers_that_are_not_finite_are_refused(llama, adapter):
     assert error.code == "bad_adapter" and first in str(error)
 
 
-def test_a_base_of_another_width_is_named(adapter, tmp_path):
+def test_a_base_of_another_width_and_that_of_the_adapter_are_named(models, adapter, tmp_path):
     wide = make_model("llama", tmp_path / "wide", hidden_size=64)
     error = refused(wide, adapter)
     assert error.code == "wrong_base"
     assert "32" in str(error) and "64" in str(error)
+    assert f"tuned on '{models['llama']}', does not fit {wide}" in str(error)
 
 
 def test_a_base_of_another_class_is_refused(models, sound):

@@ -9,13 +9,15 @@ import wxtuning as wx
 from tests.server.sdk_tuning import rows
 from wxtuning.adapters.watsonx import Watsonx
 
-SETTINGS = "LEAVERS_SETTINGS"
-"""The environment variable with what `Watsonx` is told, in JSON."""
+SETTINGS, NAME = "LEAVERS_SETTINGS", "LEAVERS_NAME"
+"""The environment variables with what `Watsonx` is told, in JSON, and the experiment's name."""
 
 
 def main() -> None:
     backend = Watsonx(**json.loads(os.environ[SETTINGS]))
-    experiment = wx.TuningExperiment("left", task="classification").load(rows(400)).tune(num_epochs=50).on(backend)
+    experiment = (
+        wx.TuningExperiment(os.environ[NAME], task="classification").load(rows(400)).tune(num_epochs=50).on(backend)
+    )
     job = experiment.wait(every=0.2).submit()
     print(job.id, flush=True)
     job.result()

@@ -176,8 +176,8 @@ def test_an_answer_without_end_is_cut_off_at_the_size_cap_with_an_error_of_ours(
 @pytest.mark.parametrize(
     ("number", "code"), [(signal.SIGINT, -signal.SIGINT), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
 )
-def test_who_leaves_is_told_the_id_and_the_job_goes_on(cpd_wire, backend_on_cpd, number, code):
-    told = {**os.environ, leavers.SETTINGS: json.dumps(asked_of(cpd_wire))}
+def test_who_leaves_is_told_the_id_and_the_job_goes_on(cpd_wire, backend_on_cpd, number, code, key):
+    told = {**os.environ, leavers.SETTINGS: json.dumps(asked_of(cpd_wire)), leavers.NAME: key}
     heard = {"preexec_fn": lambda: [signal.signal(each, signal.SIG_DFL) for each in (signal.SIGINT, signal.SIGHUP)]}
     process = subprocess.Popen(
         [sys.executable, "-m", "tests.watsonx.leavers"],

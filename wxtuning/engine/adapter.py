@@ -67,12 +67,14 @@ def read_adapter(folder: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]
     return config, tensors
 
 
-def wrong_base(folder: Path, found: str, base: str) -> EngineError:
-    """The error for an adapter that was tuned on a base of another shape."""
+def wrong_base(folder: Path, found: str, base: str, config: Mapping[str, Any]) -> EngineError:
+    """The error for an adapter that was tuned on a base of another shape; its `config` names that."""
+    named = config.get("base_model_name_or_path")
+    tuned_on = ascii(str(named)[:200]) if named else "a model that its config does not name"
     return EngineError(
-        f"the adapter in {folder} does not fit {base}: {found}",
+        f"the adapter in {folder}, tuned on {tuned_on}, does not fit {base}: {found}",
         code="wrong_base",
-        hint="load it with the model it was tuned on; adapter_config.json names it",
+        hint="load it with the model it was tuned on",
     )
 
 

@@ -66,8 +66,10 @@ def add_lora(
             else:
                 wrapped.add_adapter(name, settings)
     except ValueError as cause:
-        raise wrong_base(folder, str(cause).splitlines()[0], base.name) from cause
-    _check_shapes(folder, base, {key: value.shape for key, value in _state(wrapped, name).items()}, tensors)
+        raise wrong_base(folder, str(cause).splitlines()[0], base.name, config) from cause
+    expected = {key: value.shape for key, value in _state(wrapped, name).items()}
+    if odd := _odd_shape(expected, tensors):
+        raise wrong_base(folder, odd, base.name, config)
     peft.set_peft_model_state_dict(wrapped, dict(tensors), adapter_name=name)
     wrapped.eval().requires_grad_(False)
     return wrapped
@@ -156,15 +158,14 @@ def _settings(peft: Any, folder: Path, config: Mapping[str, Any]) -> Any:
     return settings
 
 
-def _check_shapes(
-    folder: Path, base: Base, expected: Mapping[str, torch.Size], found: Mapping[str, torch.Tensor]
-) -> None:
+def _odd_shape(expected: Mapping[str, torch.Size], found: Mapping[str, torch.Tensor]) -> str:
+    """What is wrong with the first tensor that does not fit, or nothing."""
     if odd := sorted(set(expected) ^ set(found)):
-        raise wrong_base(folder, f"tensor {odd[0]} is only on one side", base.name)
+        return f"tensor {odd[0]} is only on one side"
     for name, shape in expected.items():
         if found[name].shape != shape:
-            text = f"tensor {name} is {tuple(found[name].shape)}, the base needs {tuple(shape)}"
-            raise wrong_base(folder, text, base.name)
+            return f"tensor {name} is {tuple(found[name].shape)}, the base needs {tuple(shape)}"
+    return ""
 
 
 @contextmanager

@@ -36,7 +36,8 @@ def read_prompt(
     if table is None or table.ndim != 2:
         raise EngineError(f"the adapter in {folder} has no table {KEY}", code="bad_adapter", hint="tune it again")
     if table.shape[1] != base.width:
-        raise wrong_base(folder, f"its vectors have {table.shape[1]} numbers, the base has {base.width}", base.name)
+        text = f"its vectors have {table.shape[1]} numbers, the base has {base.width}"
+        raise wrong_base(folder, text, base.name, config)
     # PEFT's default for seq2seq doubles the table and reads only its first half (num_transformer_submodules=2).
     wanted = int(config.get("num_virtual_tokens") or len(table))
     if not 0 < wanted <= len(table):

@@ -135,9 +135,10 @@ class Capabilities:
         return NotOffered(f"{self._service.host} has no model for {_words(method)}", backend=BACKEND, hint=WAYS_ON)
 
     def _fingerprint(self, model: str) -> str:
-        # A model is known by its name there; another host or project is another place for jobs and data.
+        # A model is known by its name there; another project is another place for jobs and data. Its id is no other
+        # project's, and the service may have another address tomorrow.
         container = self._service.container
-        return f"{self._service.host}/{container.kind}/{container.id}/{model}"
+        return f"{container.kind}/{container.id}/{model}"
 
     @cached_property
     def _specs(self) -> tuple[Json, ...]:

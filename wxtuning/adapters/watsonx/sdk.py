@@ -82,9 +82,10 @@ def _environment() -> Iterator[None]:
     try:
         yield
     finally:
-        for name in names:
+        for name in WRITTEN:
             os.environ.pop(name, None)
-        os.environ.update(before)
+        for name, value in before.items():
+            os.environ.setdefault(name, value)  # another thread may have set it meanwhile
 
 
 @contextmanager
