@@ -22,6 +22,7 @@ from wxtuning.ports import Store
 from wxtuning.registry import Backend
 from wxtuning.report import Report
 from wxtuning.runner import Chain, Listener, Run, adrive, drive, ignore
+from wxtuning.spec import ANSWER_TOKENS
 from wxtuning.status import JobRef, JobState, JobStatus, Metric
 
 
@@ -116,7 +117,7 @@ class TuningRun:
         return Deployment(
             name=asked.name,
             ref=ref,
-            max_new_tokens=self.plan.spec.method.max_output_tokens or 128,
+            max_new_tokens=self.plan.spec.method.max_output_tokens or ANSWER_TOKENS,
             words=self.plan.words,
             deployer=self._run.deployer,
         )

@@ -17,7 +17,7 @@ from wxtuning.found import FoundRun
 from wxtuning.leaving import detaching
 from wxtuning.registry import Backend
 from wxtuning.runner import Chain, Listener, adrive, drive, ignore
-from wxtuning.spec import DeploymentSpec, WaitPolicy
+from wxtuning.spec import ANSWER_TOKENS, DeploymentSpec, WaitPolicy
 from wxtuning.status import JobRef, JobState, JobStatus, Metric
 
 POLL_SECONDS = 10.0
@@ -106,7 +106,7 @@ class FoundJob:
         spec = DeploymentSpec(name=deployment) if isinstance(deployment, str) else deployment
         ref = steps.deploy(self.backend, self.found.job, spec, self._key_of(spec))
         tokens = self.found.method.max_output_tokens if self.found.method else None
-        return Deployment(name=spec.name, ref=ref, max_new_tokens=tokens or 128, words={}, deployer=self.backend)
+        return Deployment(name=spec.name, ref=ref, max_new_tokens=tokens or ANSWER_TOKENS, words={}, deployer=self.backend)
 
     def _key_of(self, spec: DeploymentSpec) -> str:
         # The digest tells names apart that look the same as a file's name.

@@ -46,7 +46,8 @@ class Plan:
     `spec` holds every parameter and column that will be used; `mapping_form` says how the columns were found. The
     fingerprints pin what was read (a Hub data set to its commit); they are empty for a Source that has none.
     `instruction` is what the untuned model is told in the fair comparison. `words` maps each label to what the model
-    writes for it. `test_report` is about rows of the user's own to be scored, None where rows are held out.
+    writes for it. `test_report` is about rows of the user's own to be scored, None where rows are held out. `ignored`
+    names parameters that change nothing on this backend.
     """
 
     spec: ExperimentSpec
@@ -70,6 +71,7 @@ class Plan:
     test_report: DataReport | None = None
     warnings: tuple[str, ...] = ()
     store: str = ""
+    ignored: tuple[str, ...] = ()
 
     @cached_property
     def tuning_digest(self) -> str:
@@ -136,7 +138,7 @@ class Plan:
 
     def _rows(self) -> tuple[tuple[str, str], ...]:
         method = self.spec.method
-        parameters = method.model_dump(exclude={"model", "method", "verbalizer"}, exclude_none=True)
+        parameters = method.model_dump(exclude={"model", "method", "verbalizer", *self.ignored}, exclude_none=True)
         return (
             ("task", f"{self.spec.task}{_listed(self.spec.labels)}"),
             ("base model", f"{method.model} ({_weights(self.model_fingerprint)})"),

@@ -20,6 +20,9 @@ Sampling = Literal["first", "random"]
 EMBEDDED_MODEL = "wxtuning/tiny"
 """The base model that ships inside the package."""
 
+ANSWER_TOKENS = 128
+"""The tokens of an answer, where neither the rows nor a person say how many."""
+
 Positive = Annotated[int, Field(ge=1)]
 Name = Annotated[str, Field(min_length=1)]
 

@@ -10,7 +10,7 @@ from wxtuning.adapters.watsonx.service import Json, Service
 from wxtuning.adapters.watsonx.trainings import FINE_TUNINGS, TRAININGS, job_in, place_of, status_of
 from wxtuning.errors import JobLost, PlanError
 from wxtuning.found import FoundRun
-from wxtuning.spec import LoRA, Method, PromptTuning
+from wxtuning.spec import ANSWER_TOKENS, LoRA, Method, PromptTuning
 from wxtuning.status import JobRef
 
 
@@ -127,10 +127,10 @@ def _known(told: Mapping[str, Any], kind: type[Method]) -> dict[str, Any]:
 def _lengths(both: object) -> dict[str, int]:
     """Two limits whose sum is the one of fine tuning, so that asked again, the service bounds a row as it did.
 
-    Where input and answer are bounded one by one, as on this machine, the answer has at most half, and at most 128, as
-    `wxtuning serve` divides them; a row that fitted as a whole with a longer input or answer is reported by the plan.
+    Where input and answer are bounded one by one, as on this machine, the answer has at most half, and at most `ANSWER_TOKENS`,
+    as `wxtuning serve` divides them; a row that fitted as a whole with a longer input or answer is reported by the plan.
     """
     if not isinstance(both, int):
         return {}
-    answer = min(128, both // 2)
+    answer = min(ANSWER_TOKENS, both // 2)
     return {"max_input_tokens": both - answer, "max_output_tokens": answer}
