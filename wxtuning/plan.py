@@ -7,10 +7,10 @@ import json
 import re
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
+from wxtuning.errors import PlanError
 from wxtuning.folder import slug
-from wxtuning.found import FoundRun
 from wxtuning.problems import as_plan_error
 from wxtuning.records import DataReport
 from wxtuning.spec import DeploymentSpec, ExperimentSpec
@@ -37,6 +37,13 @@ class Sample:
     prompt: str
     answer: str
     cut: bool = False
+
+
+class HasSpec(Protocol):
+    """A run or a job that knows what was asked for."""
+
+    @property
+    def spec(self) -> ExperimentSpec: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,16 +119,22 @@ class Plan:
             return _adapter().validate_json(text)
 
     @staticmethod
-    def from_run(found: FoundRun) -> ExperimentSpec:
-        """What a backend tells of a run, whoever started it, as a spec that can be planned anew, here or elsewhere.
+    def from_run(run: HasSpec) -> ExperimentSpec:
+        """What was asked of a run, whoever started it, as a spec that can be planned anew, here or elsewhere.
 
         Args:
-            found: As `wxtuning.runs(backend)` and `backend.run(id)` give it.
+            run: As `wxtuning.runs(...)`, `wxtuning.attach(id)` and `backend.run(id)` give it.
 
         Raises:
-            PlanError: if the backend does not tell how it was tuned.
+            PlanError: if that is none, or its backend does not tell how it was tuned.
         """
-        return found.spec
+        spec = getattr(run, "spec", None)
+        if isinstance(spec, ExperimentSpec):
+            return spec
+        raise PlanError(
+            [f"found a {type(run).__name__}, expected a run"],
+            hint="wxtuning.runs(backend) lists them; wxtuning.attach(id, on=backend) finds one.",
+        )
 
     def table(self) -> Table:
         """The plan as a table of two columns."""
