@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Generator
 from dataclasses import asdict, dataclass, replace
@@ -11,7 +12,7 @@ from typing import Any, cast, overload
 from wxtuning import curve, registry, runner
 from wxtuning.compare import Comparison
 from wxtuning.deployment import Deployment
-from wxtuning.errors import AdapterError, JobError, JournalError, PlanError, WxTuningError
+from wxtuning.errors import JobError, JournalError, PlanError, WxTuningError
 from wxtuning.folder import home_folder
 from wxtuning.found import FoundRun
 from wxtuning.journal import Journal, RunRecord
@@ -92,16 +93,24 @@ class TuningRun:
 
     @property
     def report(self) -> Report:
-        warnings = self._run.tuner.status(self._run.job).warnings if self._run.job else ()
-        metrics, unread = self._readable_metrics()
-        return Report(plan=self.plan, metrics=metrics, comparison=self.comparison, warnings=(*warnings, *unread))
+        """What the run has to show; where its backend cannot be asked, what this machine knows, and why not more."""
+        metrics, warnings = self._told()
+        return Report(plan=self.plan, metrics=metrics, comparison=self.comparison, warnings=warnings)
 
-    def _readable_metrics(self) -> tuple[tuple[Metric, ...], tuple[str, ...]]:
-        """The loss curve; where it cannot be read, none, and why not."""
+    def _told(self) -> tuple[tuple[Metric, ...], tuple[str, ...]]:
+        """The loss curve and what is odd about the job."""
+        warnings: tuple[str, ...] = ()
         try:
-            return self.metrics, ()
-        except AdapterError as cause:
-            return (), (str(cause.args[0]),)
+            warnings = self._run.tuner.status(self._run.job).warnings if self._run.job else ()
+            return self.metrics, warnings
+        except WxTuningError as cause:
+            reasons = cause.problems if isinstance(cause, PlanError) else cause.args[:1]
+            return self._kept_curve(), (*warnings, f"not everything is told: {'; '.join(reasons)}")
+
+    def _kept_curve(self) -> tuple[Metric, ...]:
+        """The loss curve as it was when the job ended."""
+        file = self.folder / "loss.json"
+        return tuple(Metric(**point) for point in json.loads(file.read_bytes())) if file.is_file() else ()
 
     @property
     def seconds(self) -> float:
