@@ -193,7 +193,7 @@ def test_a_method_that_is_none_is_refused_by_name():
 
 def test_a_task_that_is_none_is_refused_by_name():
     with pytest.raises(
-        wx.PlanError, match=r"no task 'nope'; expected classification, generation, summarization, code$"
+        wx.PlanError, match=r"fake is for the task 'nope'; expected classification, generation, summarization, code$"
     ):
         wx.models(Telling(), task="nope")
     assert [model.id for model in wx.models(Telling(), task="code")] == ["a/any", "a/code"], "the backend's own word"

@@ -46,11 +46,6 @@ def models(backend: object = "local", *, method: str | None = None, task: str | 
     return Offers(asked.name, asked.models(), note).of(method=method, task=task)
 
 
-def _check_known(what: str, name: str | None, known: Sequence[str]) -> None:
-    if name is not None and name not in known:
-        raise PlanError([f"there is no {what} {name!r}; expected {', '.join(dict.fromkeys(known))}"])
-
-
 @dataclass(frozen=True)
 class Offers(Sequence[ModelOffer]):
     """Base models by name; printed or shown in a notebook, a table."""
@@ -65,8 +60,11 @@ class Offers(Sequence[ModelOffer]):
         Raises:
             PlanError: if there is no such method, or neither we nor any of the models know the task.
         """
-        _check_known("method", method, METHODS)
-        _check_known("task", task, [*TASKS, *sorted({each for model in self.models for each in model.tasks})])
+        if method is not None and method not in METHODS:
+            raise PlanError([f"there is no method {method!r}; expected {' or '.join(METHODS)}"])
+        tasks = dict.fromkeys([*TASKS, *sorted({each for model in self.models for each in model.tasks})])
+        if task is not None and task not in tasks:
+            raise PlanError([f"no model of {self.backend} is for the task {task!r}; expected {', '.join(tasks)}"])
         found = tuple(
             model
             for model in self.models

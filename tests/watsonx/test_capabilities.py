@@ -117,7 +117,10 @@ def test_an_unknown_model_is_refused_with_the_nearest_five(many: Wire) -> None:
 def test_models_are_listed_by_method_and_task(many: Wire) -> None:
     backend = Watsonx(**asked_of(many))
     assert FLAN in [model.id for model in wx.models(backend, method="lora", task="classification")]
-    assert len(wx.models(backend, task="translation")) == 0
+    with pytest.raises(
+        wx.PlanError, match=r"no model of watsonx is for the task 'translation'; expected classification"
+    ):
+        wx.models(backend, task="translation")
 
 
 def spec(*lifecycle: tuple[str, str], functions: tuple[str, ...] = ("prompt_tune_trainable",)) -> dict[str, Any]:
