@@ -6,12 +6,15 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 
 import wxtuning as wx
 from wxtuning.adapters.local import Local
+from wxtuning.deployment import Deployment
 from wxtuning.errors import AdapterError, NotOffered, PlanError, Unavailable
-from wxtuning.status import JobRef
+from wxtuning.status import DeploymentRef, JobRef
 from wxtuning.testing import FakeBackend
 
 DIGEST = "054379e6ab09443ed6caca11e9f9a564a6301f21edfa03a869bd32740de460c3"
@@ -42,6 +45,12 @@ def spacious():
 
 def test_plans_that_ask_for_no_serving_name_and_no_space_keep_their_digest(rows):
     assert colours(rows, FakeBackend()).deploy("colours-v1").plan().digest == DIGEST
+
+
+def test_what_a_serving_name_may_be_is_said_in_words():
+    with pytest.raises(PlanError, match=r"expected 1 to 36 letters.*, such as support_tone_1") as caught:
+        wx.DeploymentSpec(name="x", serving_name="my-name")
+    assert "pattern" not in str(caught.value)
 
 
 @pytest.mark.parametrize("asked", [{"serving_name": "colours_1"}, {"space": "shop"}])
@@ -117,6 +126,57 @@ def test_the_same_deployment_may_be_asked_for_again(local, job):
 def test_this_machine_has_no_space(local, job):
     with pytest.raises(NotOffered, match="no deployment space 'shop'"):
         local.deploy(job, wx.DeploymentSpec(name="First", space="shop"), "support-1")
+
+
+# --- what it is asked -------------------------------------------------------------------------------------------------
+
+
+class Listening(FakeBackend):
+    """Keeps what it was asked."""
+
+    def generate(self, ref, inputs, decoding):
+        self.asked = (inputs, decoding)
+        return super().generate(ref, inputs, decoding)
+
+
+@pytest.fixture
+def deployed() -> Deployment:
+    ref = DeploymentRef("fake", "deployment/tone")
+    return Deployment(name="tone", ref=ref, max_new_tokens=8, words={}, deployer=Listening())
+
+
+@pytest.mark.parametrize("stop", ["END", ("END",), ["END"]])
+def test_a_text_to_stop_at_is_one(deployed, stop):
+    deployed.generate("hello", stop=stop)
+    assert deployed.deployer.asked[1].stop == ("END",)
+
+
+def test_one_text_is_one_question(deployed):
+    assert len(deployed.answers("Nobody")) == 1
+    assert deployed.deployer.asked[0] == ("Nobody",)
+
+
+@pytest.mark.parametrize("kind", [list, tuple, iter, np.array, pd.Series])
+def test_texts_may_be_in_any_list(deployed, kind):
+    assert deployed.generate(kind(["one", "two"])) == ["one", "two"]
+
+
+@pytest.mark.parametrize(
+    ("ask", "said"),
+    [
+        (lambda one: one.generate(None), "input: found a NoneType"),
+        (lambda one: one.generate({"text": "hello"}), "input: found a dict"),
+        (lambda one: one.generate(b"hello"), "input: found a bytes"),
+        (lambda one: one.answers(["hello", 1]), "input 2: found a int"),
+        (lambda one: one.stream(["hello"]), "found a list, expected one text"),
+        (lambda one: one.generate("hello", stop=7), "stop: found a int"),
+        (lambda one: one.stream("hello", stop=[7]), "stop 1: found a int"),
+    ],
+)
+def test_what_is_no_text_is_refused_before_anything_is_asked(deployed, ask, said):
+    with pytest.raises(wx.DataError, match=said):
+        ask(deployed)
+    assert deployed.deployer.calls.total() == 0
 
 
 # --- answers that are kept --------------------------------------------------------------------------------------------

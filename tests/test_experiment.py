@@ -7,6 +7,7 @@ import pickle
 import random
 
 import datasets
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -377,6 +378,16 @@ def test_a_failed_job_shows_its_last_log_lines():
     assert "change the experiment's name" in caught.value.hint
 
 
+def test_a_failure_that_the_log_only_repeats_is_told_once(monkeypatch):
+    failed = JobStatus(state=JobState.FAILED, word="failed", message="oom: no memory", hint="The trace is 7.")
+    backend = FakeBackend(statuses=[failed])
+    monkeypatch.setattr(backend, "logs", lambda job: "oom: no memory\nThe trace is 7.")
+    _, finish = watched(backend)
+    with pytest.raises(wx.JobFailed) as caught:
+        finish()
+    assert [str(caught.value).count(part) for part in ("oom: no memory", "The trace is 7.", "  | ")] == [1, 1, 0]
+
+
 def test_a_log_that_cannot_be_had_does_not_hide_why_a_job_failed(monkeypatch):
     backend = FakeBackend(statuses=[JobStatus(state=JobState.FAILED, word="failed", message="the loss is NaN")])
     monkeypatch.setattr(backend, "logs", _raising(wx.Unavailable("no answer", backend="fake")))
@@ -463,11 +474,22 @@ def test_a_broken_line_is_named_with_its_file_and_number(tmp_path, experiment):
         lambda experiment: experiment.evaluate(0.1),
         lambda experiment: experiment.tune("some/model"),
         lambda experiment: experiment.clean(True),
+        lambda experiment: wx.TuningExperiment("any", tags="abc"),
+        lambda experiment: wx.TuningExperiment("any", labels="abc"),
+        lambda experiment: wx.TuningExperiment("any", labels=None),
+        lambda experiment: experiment.deploy("name", tags="abc"),
     ],
 )
 def test_a_verb_given_a_value_it_cannot_use_says_what_it_expects(verb):
     with pytest.raises(wx.PlanError, match=r"found .*, expected "):
         verb(wx.TuningExperiment("any"))
+
+
+def test_labels_and_tags_may_be_in_any_list():
+    for kind in (list, tuple, pd.Series, np.array, iter):
+        experiment = wx.TuningExperiment("any", labels=kind(["a", "b"]), tags=kind(["c"])).deploy("d", tags=kind(["e"]))
+        assert (experiment.spec.labels, experiment.spec.tags) == (("a", "b"), ("c",))
+        assert experiment.spec.deployment.tags == ("e",)
 
 
 def test_runs_of_another_version_are_left_out_by_name(home):

@@ -15,9 +15,12 @@ import wxtuning as wx
 from wxtuning import schedule, steps
 from wxtuning.errors import JobFailed, NotOffered
 from wxtuning.events import Call, Pause, Progress
+from wxtuning.found import FoundRun
+from wxtuning.others import FoundJob
 from wxtuning.status import JobRef, JobState, JobStatus
 from wxtuning.testing import FakeBackend, FakeClock
 
+DONE = JobStatus(state=JobState.COMPLETED, word="completed")
 FAILED = JobStatus(state=JobState.FAILED, word="failed", message="the loss is NaN")
 
 
@@ -282,6 +285,27 @@ def test_an_error_is_returned_in_its_place_where_that_is_asked_for(experiment, g
     first, second = gathered(broken, experiment.wait(every=0.01), return_exceptions=True)
     assert isinstance(first, JobFailed)
     assert second.state == "completed"
+
+
+@pytest.mark.parametrize("gathered", [wx.gather, lambda *work: asyncio.run(wx.agather(*work))])
+def test_a_job_of_somebody_else_is_gathered_to_its_last_status(experiment, gathered):
+    found = FoundRun(job=JobRef("fake", "7"), name="theirs", status=FAILED)
+    run, status = gathered(experiment.wait(every=0.01), FoundJob(found, FakeBackend(statuses=[DONE])))
+    assert (run.state, status) == ("completed", DONE)
+
+
+@pytest.mark.parametrize("gathered", [wx.gather, lambda *work: asyncio.run(wx.agather(*work))])
+def test_what_is_no_work_is_refused_before_anything_begins(home, experiment, gathered):
+    with pytest.raises(wx.PlanError, match=r"given a list, .*\n.*given a str, ") as caught:
+        gathered(experiment, [experiment], "watsonx:7")
+    assert "gather(*experiments)" in caught.value.hint
+    assert wx.runs() == ()
+
+
+def test_the_same_experiment_twice_is_the_same_run(experiment):
+    run, twice = wx.gather(*[experiment.wait(every=0.01)] * 2, return_exceptions=True)
+    assert run.state == "completed"
+    assert isinstance(twice, wx.RunLocked) and "by this very process" in str(twice)
 
 
 def test_the_first_error_is_raised_when_all_have_ended(experiment):

@@ -71,6 +71,11 @@ def test_the_deployment_answers_one_many_and_in_pieces(run):
     assert "".join(run.deployment.stream(texts[1])).strip() == "satisfied"
 
 
+def test_the_command_line_asks_the_deployment(run, shared_home):
+    code, out, _ = command("ask", run.key, "It broke on the first day.", WXTUNING_HOME=str(shared_home))
+    assert (code, out) == (0, "unsatisfied\n")
+
+
 def test_a_deployment_read_back_from_disk_answers_identically(run):
     inputs = list(run.comparison.inputs[:20])
     again = wx.attach(run.key).result().deployment
@@ -164,9 +169,10 @@ def test_a_chain_killed_in_the_middle_finishes_as_the_same_run(home):
     assert [run.key for run in wx.runs()] == [told["run"]]
 
 
-def test_a_cancelled_job_ends_as_cancelled():
+@pytest.mark.parametrize("cancel", [lambda job: job.cancel(), lambda job: command("cancel", job.id)])
+def test_a_cancelled_job_ends_as_cancelled(cancel):
     job = demonstration(MethodName.PROMPT_TUNING, Init.RANDOM, 9).tune(num_epochs=500).submit()
-    job.cancel()
+    cancel(job)
     with pytest.raises(wx.JobCanceled):
         job.result()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 from typer.testing import CliRunner
@@ -23,6 +24,7 @@ class Telling(FakeBackend):
     def models(self) -> tuple[ModelOffer, ...]:
         return (
             ModelOffer(id="a/any", methods=("prompt_tuning", "lora")),
+            ModelOffer(id="a/code", methods=("prompt_tuning",), tasks=("code",)),
             ModelOffer(
                 id="a/old", methods=("prompt_tuning",), tasks=("generation",), state="deprecated", ends="2027-01-01"
             ),
@@ -39,7 +41,7 @@ class Telling(FakeBackend):
 
 def test_models_are_told_by_method_and_task():
     backend = Telling()
-    assert [model.id for model in wx.models(backend)] == ["a/any", "a/old"]
+    assert [model.id for model in wx.models(backend)] == ["a/any", "a/code", "a/old"]
     assert [model.id for model in wx.models(backend, method="lora")] == ["a/any"]
     assert [model.id for model in wx.models(backend, task="classification")] == ["a/any"]
     assert "2027-01-01" in str(wx.models(backend)) and "<table>" in wx.models(backend)._repr_html_()
@@ -99,10 +101,66 @@ def test_a_run_of_somebody_else_becomes_a_spec_that_can_be_planned_again(rows):
     assert wx.TuningExperiment.from_spec(spec).load(texts).on(FakeBackend()).plan().train.rows == len(rows)
 
 
+def test_a_found_job_and_runs_of_ones_own_become_specs_too(rows):
+    theirs = wx.attach("fake:7", on=Telling())
+    assert wx.Plan.from_run(theirs) == theirs.found.spec
+    ours = wx.TuningExperiment("ours").load(rows).to_jsonl(input="text", output="colour").on(FakeBackend()).submit()
+    assert wx.Plan.from_run(ours) == wx.Plan.from_run(wx.runs()[0]) == ours.so_far.plan.spec
+
+
+def test_what_is_no_run_has_no_spec():
+    with pytest.raises(wx.PlanError, match="found a str, expected a run"):
+        wx.Plan.from_run("fake:7")
+
+
 def test_a_run_that_was_not_tuned_by_our_methods_says_so():
     found = FoundRun(job=JobRef("fake", "8"), name="x", status=JobStatus(state=JobState.FAILED, word="failed"))
     with pytest.raises(wx.PlanError, match="fake:8"):
         wx.Plan.from_run(found)
+
+
+@pytest.mark.parametrize("id", ["7", "fake:7"])
+def test_a_job_is_attached_by_the_id_of_its_backend_too(home, id):
+    assert wx.attach(id, on=Telling()).id == "fake:7"
+
+
+def test_a_job_of_ones_own_is_attached_by_any_of_its_names(rows):
+    class Renaming(Telling):
+        def run(self, id):
+            return replace(super().run(id), job=self.find(id.removeprefix("bare-")))
+
+    experiment = wx.TuningExperiment("ours").load(rows).to_jsonl(input="text", output="colour")
+    job = experiment.on(backend := Renaming()).submit()
+    key = job.id.removeprefix("fake:")
+    assert [wx.attach(id, on=backend).id for id in (key, f"bare-{key}", f"fake:bare-{key}", job.id)] == [job.id] * 4
+    assert isinstance(wx.attach(f"bare-{key}", on=backend), wx.TuningJob)
+
+
+def test_a_backend_may_be_named(home):
+    with pytest.raises(wx.NotOffered, match="local does not list"):
+        wx.runs("local")
+    with pytest.raises(wx.NotOffered, match="local does not list"):
+        wx.attach("7", on="local")
+
+
+@pytest.mark.parametrize("given", [wx.Local, None, 7])
+def test_what_is_no_backend_is_refused(home, given):
+    asks = [lambda: wx.TuningExperiment("any").on(given), lambda: wx.models(given)]
+    for ask in asks:
+        with pytest.raises(wx.PlanError, match=r"cannot run on .*; expected wx.Local\(\.\.\.\)"):
+            ask()
+
+
+def test_a_job_that_was_not_accepted_yet_cannot_be_asked_for(rows):
+    class Refusing(FakeBackend):
+        def submit(self, request, key):
+            raise wx.NotOffered("not today", backend=self.name)
+
+    experiment = wx.TuningExperiment("ours").load(rows).to_jsonl(input="text", output="colour").on(Refusing())
+    with pytest.raises(wx.NotOffered):
+        experiment.submit()
+    with pytest.raises(wx.JobError, match="has no job yet"):
+        wx.attach(wx.runs()[0].key, on=Refusing()).cancel()
 
 
 def test_an_unknown_run_without_a_backend_says_how_to_name_one(home, monkeypatch):
@@ -131,6 +189,14 @@ def test_a_method_that_is_none_is_refused_by_name():
         wx.models(Telling(), method="prompt_tunning")
     said = CliRunner().invoke(app, ["models", "--method", "prompt_tunning"])
     assert isinstance(said.exception, wx.PlanError)
+
+
+def test_a_task_that_is_none_is_refused_by_name():
+    with pytest.raises(
+        wx.PlanError, match=r"fake is for the task 'nope'; expected classification, generation, summarization, code$"
+    ):
+        wx.models(Telling(), task="nope")
+    assert [model.id for model in wx.models(Telling(), task="code")] == ["a/any", "a/code"], "the backend's own word"
 
 
 @pytest.mark.parametrize("command", ["models", "runs"])

@@ -467,6 +467,20 @@ def test_a_value_that_is_none_of_the_choices_names_them():
     assert "num_virtual_tokens is 30; fake takes 20 or 50 or 100" in text
 
 
+def test_a_parameter_that_changes_nothing_there_is_no_part_of_the_job_and_that_is_told():
+    asked = experiment(texts(60), limits=replace(WATSONX, ignored=("seed",)))
+    plain, seeded = asked.plan(), asked.tune(seed=7).plan()
+    assert (seeded.job_key, seeded.key) == (plain.job_key, plain.key)
+    assert set(seeded.warnings) - set(plain.warnings) == {"seed=7 has no effect: fake takes no seed"}
+    assert "seed=" not in str(plain) and wx.Plan.from_json(seeded.to_json()) == seeded
+
+
+def test_a_parameter_that_changes_something_is_part_of_the_job_and_shown():
+    asked = experiment(texts(60))
+    assert asked.tune(seed=7).plan().job_key != asked.plan().job_key
+    assert "seed=7" in str(asked.tune(seed=7).plan())
+
+
 def test_an_evaluation_where_only_deployments_answer_needs_one():
     asked = experiment(texts(100), limits=replace(WATSONX, needs_deployment=True)).evaluate()
     assert "needs .deploy(name)" in problems_of(asked)

@@ -122,13 +122,12 @@ class _Steps:
 
 def _summary(run: TuningRun) -> dict[str, object]:
     plan = run.plan
-    adapter = _adapter(run) / "adapter_model.safetensors"
     return {
         "scores": run.scores,
         "loss": [metric.loss for metric in run.report.metrics if metric.loss is not None],
         "examples": plan.train.rows,
         "held_out": plan.test.rows if plan.test else 0,
-        "adapter_bytes": adapter.stat().st_size,
+        "adapter_bytes": _adapter_bytes(run),
         "seconds": round(run.seconds, 3),
         "run": run.key,
     }
@@ -136,6 +135,13 @@ def _summary(run: TuningRun) -> dict[str, object]:
 
 def _adapter(run: TuningRun) -> Path:
     return Local().folder(run.job) / "adapter"
+
+
+def _adapter_bytes(run: TuningRun) -> int | None:
+    """None where the adapter lies elsewhere."""
+    if run.plan.backend != Local.name:
+        return None
+    return (_adapter(run) / "adapter_model.safetensors").stat().st_size
 
 
 def _show(run: TuningRun) -> None:
@@ -203,23 +209,41 @@ def _scores(run: TuningRun) -> str:
     return " / ".join(f"{score:.3f}" for score in run.scores.values()) or "-"
 
 
+Known = Annotated[str, typer.Argument(help="A run's key or its job's id, as `wxtuning runs` lists them.")]
+
+
 @app.command()
-def show(
-    run: Annotated[str, typer.Argument(help="A run's key or its job's id, as `wxtuning runs` lists them.")],
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
-) -> None:
+def show(run: Known, as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False) -> None:
     """Show a run: its plan, its data, its loss curve and its scores."""
-    job = attach(run)
-    if isinstance(job, FoundJob):
-        raise WxTuningError(
-            f"{run} was not started from this machine, so it has no plan and no scores to show",
-            hint="`wxtuning rescue` reads it into an experiment; in Python, wxtuning.attach(id) watches it.",
-        )
-    found = job.so_far
+    found = _own(run)
     if as_json:
         typer.echo(json.dumps(_summary(found)))
         return
     typer.echo(f"{found.plan}\n\n{found.report}")
+
+
+def _own(run: str) -> TuningRun:
+    job = attach(run)
+    if isinstance(job, FoundJob):
+        raise WxTuningError(
+            f"{run} was not started from this machine, which knows no plan, no scores and no deployment of it",
+            hint="`wxtuning rescue` reads it into an experiment; in Python, wxtuning.attach(id) watches it.",
+        )
+    return job.so_far
+
+
+@app.command()
+def ask(run: Known, text: Annotated[str, typer.Argument(help="What to ask.")]) -> None:
+    """Ask a run's deployment and print the answer."""
+    typer.echo(_own(run).deployment.generate(text))
+
+
+@app.command()
+def cancel(run: Known) -> None:
+    """Ask a run's job to stop."""
+    job = attach(run)
+    job.cancel()
+    typer.echo(f"{job.id} was asked to stop")
 
 
 @app.command(name="adopt")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from typing import Any, Protocol, overload, runtime_checkable
 
-from wxtuning.errors import NotOffered
+from wxtuning.errors import DataError, NotOffered
 from wxtuning.ports import Answer, Decoding, Deployer
 from wxtuning.snippets import Snippets
 from wxtuning.status import DeploymentRef
@@ -35,25 +35,29 @@ class Deployment:
     def generate(self, text: str, **decoding: Any) -> str: ...
 
     @overload
-    def generate(self, text: list[str] | tuple[str, ...], **decoding: Any) -> list[str]: ...
+    def generate(self, text: Iterable[str], **decoding: Any) -> list[str]: ...
 
-    def generate(self, text: str | Sequence[str], **decoding: Any) -> str | list[str]:
+    def generate(self, text: str | Iterable[str], **decoding: Any) -> str | list[str]:
         """Answer one input with a text, or many, in batches, with a list in their order.
 
         Args:
             text: Bare inputs; they are rendered with the template the model was tuned with.
-            decoding: `max_new_tokens`, `temperature` (0: greedy), `top_p`, `stop` (a tuple), `seed`.
-        """
-        if isinstance(text, str):
-            return self._label(self.answers([text], **decoding)[0].text)
-        return [self._label(answer.text) for answer in self.answers(text, **decoding)]
+            decoding: `max_new_tokens`, `temperature` (0: greedy), `top_p`, `stop` (one text or several), `seed`.
 
-    def answers(self, texts: Sequence[str], **decoding: Any) -> tuple[Answer, ...]:
-        """The answers as the model wrote them, with token counts and the reason each one ended."""
-        return self.deployer.generate(self.ref, texts, self._decoding(decoding))
+        Raises:
+            DataError: for inputs that are no texts; nothing was asked then.
+        """
+        answers = [self._label(answer.text) for answer in self.answers(text, **decoding)]
+        return answers[0] if isinstance(text, str) else answers
+
+    def answers(self, texts: str | Iterable[str], **decoding: Any) -> tuple[Answer, ...]:
+        """The answers as the model wrote them, with token counts and the reason each one ended; see `generate`."""
+        return self.deployer.generate(self.ref, _texts(texts, "input"), self._decoding(decoding))
 
     def stream(self, text: str, **decoding: Any) -> Iterator[str]:
         """The answer to one input in pieces, as the model writes them."""
+        if not isinstance(text, str):
+            raise DataError(f"found a {type(text).__name__}, expected one text", hint="generate() takes several.")
         return self.deployer.stream(self.ref, text, self._decoding(decoding))
 
     def snippets(self, text: str = "Where is my order?") -> Snippets:
@@ -75,7 +79,22 @@ class Deployment:
         self.deployer.delete(self.ref)
 
     def _decoding(self, given: Mapping[str, Any]) -> Decoding:
-        return Decoding(**{"max_new_tokens": self.max_new_tokens, **given})
+        asked = {"max_new_tokens": self.max_new_tokens, **given}
+        return Decoding(**{**asked, "stop": _texts(asked.get("stop") or (), "stop")})
 
     def _label(self, answer: str) -> str:
         return {word: label for label, word in self.words.items()}.get(answer.strip(), answer)
+
+
+def _texts(given: str | Iterable[str], what: str) -> tuple[str, ...]:
+    """One text or several."""
+    if isinstance(given, str):
+        return (given,)
+    # Of a dict only the names would be asked, and a set has no order for the answers.
+    if not isinstance(given, Iterable) or isinstance(given, Mapping | Set | bytes | bytearray):
+        raise DataError(f"{what}: found a {type(given).__name__}, expected a text or a list of texts")
+    texts = tuple(given)
+    for number, text in enumerate(texts, start=1):
+        if not isinstance(text, str):
+            raise DataError(f"{what} {number}: found a {type(text).__name__}, expected a text")
+    return texts

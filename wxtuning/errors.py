@@ -5,7 +5,7 @@
     ├── DataError        (ValueError)    a row or file cannot be used; names file, line, field, value
     │   └── InputChangedError            a file is no longer the one that was read
     ├── LeakageError     (ValueError)    rows to be scored were seen in training
-    ├── RunLocked                        another process works on this very run
+    ├── RunLocked                        somebody works on this very run already
     ├── JournalError                     the record of past runs cannot be read or written
     ├── AdapterError                     .backend; the vendor's exception is always __cause__
     │   ├── MissingDependency (ImportError)   ends in the exact install command
@@ -81,7 +81,7 @@ class LeakageError(WxTuningError, ValueError):
 
 
 class RunLocked(WxTuningError):
-    """Another process works on the same run at this moment."""
+    """Another process, or another call in this one, works on the same run at this moment."""
 
 
 class JournalError(WxTuningError):

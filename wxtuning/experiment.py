@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -52,7 +52,7 @@ class TuningExperiment:
         name: For people; several runs may share it.
         task: `classification`, `generation` or `summarization`; decides defaults and scores.
         labels: The only outputs allowed in a classification; empty takes those of the data.
-        description, tags: Kept with the job and the deployment.
+        description, tags: Kept with the run and, by a service, with its job; `deploy` takes those of the deployment.
 
     Raises:
         PlanError: for a value that no experiment can have.
@@ -76,7 +76,9 @@ class TuningExperiment:
         description: str = "",
         tags: Sequence[str] = (),
     ) -> None:
-        spec = ExperimentSpec(name=name, task=task, labels=tuple(labels), description=description, tags=tuple(tags))
+        spec = ExperimentSpec(
+            name=name, task=task, labels=_listed(labels), description=description, tags=_listed(tags)
+        )  # fmt: skip
         object.__setattr__(self, "spec", spec)
 
     @classmethod
@@ -213,10 +215,11 @@ class TuningExperiment:
             deployment, description, tags: Its name, for people, and what is written beside it.
             serving_name: A name for addresses: 1 to 36 letters, digits and underscores.
             space: The deployment space of watsonx, by name or id; None deploys in the project that it was tuned in.
+                Keep to one of the two: a space by its name and by its id are two deployments of the same job.
         """
         if isinstance(deployment, str):
             deployment = DeploymentSpec(
-                name=deployment, description=description, tags=tuple(tags), serving_name=serving_name, space=space
+                name=deployment, description=description, tags=_listed(tags), serving_name=serving_name, space=space
             )
         return self._with(deployment=deployment)
 
@@ -226,8 +229,11 @@ class TuningExperiment:
         Args:
             backend: `wx.Local(...)`, `wx.Watsonx(...)`, or a name such as `"watsonx"`, with settings from the
                 environment.
+
+        Raises:
+            PlanError: for anything else, and for settings that are missing.
         """
-        return self._set(_backend=registry.backend(backend) if isinstance(backend, str) else backend)
+        return self._set(_backend=registry.backend(backend))
 
     def using(
         self, *, tuner: Tuner | None = None, deployer: Deployer | None = None, evaluator: Evaluator | None = None
@@ -411,6 +417,12 @@ class TuningExperiment:
 
 
 _OWN_ROWS = "rows given"
+
+
+def _listed(given: Sequence[str]) -> tuple[str, ...]:
+    """A list, an array say, as a tuple; anything else, such as a single text, as it is: the spec refuses it."""
+    is_list = isinstance(given, Iterable) and not isinstance(given, str)
+    return tuple(given) if is_list else cast("tuple[str, ...]", given)
 
 
 def _text_of(file: Path) -> str:

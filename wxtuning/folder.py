@@ -200,7 +200,7 @@ def locked(folder: Path) -> Iterator[None]:
     """Hold a run's folder for this process; the lock goes with the process, however it ends.
 
     Raises:
-        RunLocked: if another process holds it.
+        RunLocked: if another process holds it, or this one does already.
         WxTuningError: if the folder cannot be made or written.
     """
     import fcntl
@@ -210,14 +210,23 @@ def locked(folder: Path) -> Iterator[None]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as cause:
             file.seek(0)
-            raise RunLocked(
-                f"run {folder.name} is being worked on by another process (id {file.read().strip() or 'unknown'})",
-                hint="Wait for it to end, or end it; then run the same line again.",
-            ) from cause
+            raise _locked_by(file.read().strip(), folder.name) from cause
         file.truncate(0)
         file.write(str(os.getpid()))
         file.flush()
         yield
+
+
+def _locked_by(process: str, run: str) -> RunLocked:
+    if process == str(os.getpid()):
+        return RunLocked(
+            f"run {run} is being worked on already, by this very process",
+            hint="Ask for it once; experiments that say the same are the same run.",
+        )
+    return RunLocked(
+        f"run {run} is being worked on by another process (id {process or 'unknown'})",
+        hint="Wait for it to end, or end it; then run the same line again.",
+    )
 
 
 @contextmanager

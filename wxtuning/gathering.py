@@ -1,67 +1,91 @@
-"""Many runs at once, watched in one thread. Knows experiments and jobs; knows nothing of what their steps do."""
+"""Many runs at once, watched in one thread. Knows that they finish; knows nothing of what their steps do."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Literal, overload
+from typing import Literal, Protocol, TypeVar, overload
 
-from wxtuning.experiment import TuningExperiment
-from wxtuning.job import TuningJob, TuningRun
+from wxtuning.errors import PlanError
 from wxtuning.leaving import detaching
+from wxtuning.runner import Chain
 from wxtuning.schedule import adrive_all, drive_all
 
 FILES_EACH, FILES_OTHERWISE = 1, 256
 """Open files: each run's lock, and what else a process has open."""
 
-Work = TuningExperiment | TuningJob
+Ended = TypeVar("Ended")
+EndsIn = TypeVar("EndsIn", covariant=True)
+
+
+class Work(Protocol[EndsIn]):
+    """An experiment, or a job: ours, or one that was found at its backend."""
+
+    def finishing(self) -> Chain[EndsIn]:
+        """The chain to its end."""
+        ...
 
 
 @overload
-def gather(*work: Work, return_exceptions: Literal[False] = False) -> list[TuningRun]: ...
+def gather(*work: Work[Ended], return_exceptions: Literal[False] = False) -> list[Ended]: ...
 
 
 @overload
-def gather(*work: Work, return_exceptions: Literal[True]) -> list[TuningRun | Exception]: ...
+def gather(*work: Work[Ended], return_exceptions: Literal[True]) -> list[Ended | Exception]: ...
 
 
-def gather(*work: Work, return_exceptions: bool = False) -> list[TuningRun] | list[TuningRun | Exception]:
+def gather(*work: Work[Ended], return_exceptions: bool = False) -> list[Ended] | list[Ended | Exception]:
     """Run experiments and jobs to their ends, all of them at once; their runs in order.
 
     Waiting takes most of a run's time: while one waits, the others advance, all in this thread but for submissions and
     deployments, each of which may wait in one of its own. One that fails does not stop the others.
 
     Args:
-        work: Experiments, which are started, and jobs, which are waited for.
+        work: Experiments, which are started, and jobs, which are waited for. A job of somebody else, of which nothing
+            but the job is known here, ends in its last status.
         return_exceptions: Return an error in the place of its run, as `asyncio.gather` does; otherwise the first one
             is raised when all have ended.
+
+    Raises:
+        PlanError: for anything else; nothing was started then.
     """
-    _allow_files(len(work))
+    chains = _chains(work)
     with detaching(_way_back):
-        ended = drive_all([each.finishing() for each in work])
+        ended = drive_all(chains)
     return ended if return_exceptions else _without_errors(ended)
 
 
 @overload
-async def agather(*work: Work, return_exceptions: Literal[False] = False) -> list[TuningRun]: ...
+async def agather(*work: Work[Ended], return_exceptions: Literal[False] = False) -> list[Ended]: ...
 
 
 @overload
-async def agather(*work: Work, return_exceptions: Literal[True]) -> list[TuningRun | Exception]: ...
+async def agather(*work: Work[Ended], return_exceptions: Literal[True]) -> list[Ended | Exception]: ...
 
 
-async def agather(*work: Work, return_exceptions: bool = False) -> list[TuningRun] | list[TuningRun | Exception]:
+async def agather(*work: Work[Ended], return_exceptions: bool = False) -> list[Ended] | list[Ended | Exception]:
     """`gather` for async code: nothing blocks the event loop."""
-    _allow_files(len(work))
+    chains = _chains(work)
     with detaching(_way_back):
-        ended = await adrive_all([each.finishing() for each in work])
+        ended = await adrive_all(chains)
     return ended if return_exceptions else _without_errors(ended)
 
 
-def _without_errors(ended: Sequence[TuningRun | Exception]) -> list[TuningRun]:
+def _chains(work: Sequence[Work[Ended]]) -> list[Chain[Ended]]:
+    if problems := [
+        f"gather() was given a {type(each).__name__}, expected experiments and jobs"
+        for each in work
+        if isinstance(each, type) or not hasattr(each, "finishing")
+    ]:
+        raise PlanError(problems, hint="Give them one by one; a list of them as gather(*experiments).")
+    _allow_files(len(work))
+    return [each.finishing() for each in work]
+
+
+def _without_errors(ended: Sequence[Ended | Exception]) -> list[Ended]:
     errors = [each for each in ended if isinstance(each, Exception)]
     if not errors:
-        return [each for each in ended if isinstance(each, TuningRun)]
+        return [each for each in ended if not isinstance(each, Exception)]
     if len(errors) > 1:
         errors[0].add_note(f"{len(errors)} of {len(ended)} runs failed; this is the first of the errors")
     raise errors[0]

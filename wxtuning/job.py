@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Generator
 from dataclasses import asdict, dataclass, replace
@@ -11,7 +12,7 @@ from typing import Any, cast, overload
 from wxtuning import curve, registry, runner
 from wxtuning.compare import Comparison
 from wxtuning.deployment import Deployment
-from wxtuning.errors import AdapterError, JobError, JournalError, PlanError, WxTuningError
+from wxtuning.errors import JobError, JournalError, PlanError, WxTuningError
 from wxtuning.folder import home_folder
 from wxtuning.found import FoundRun
 from wxtuning.journal import Journal, RunRecord
@@ -22,6 +23,7 @@ from wxtuning.ports import Store
 from wxtuning.registry import Backend
 from wxtuning.report import Report
 from wxtuning.runner import Chain, Listener, Run, adrive, drive, ignore
+from wxtuning.spec import ANSWER_TOKENS, ExperimentSpec
 from wxtuning.status import JobRef, JobState, JobStatus, Metric
 
 
@@ -42,6 +44,11 @@ class TuningRun:
     @property
     def plan(self) -> Plan:
         return self._run.plan
+
+    @property
+    def spec(self) -> ExperimentSpec:
+        """What was asked for, with nothing left open."""
+        return self.plan.spec
 
     @property
     def job(self) -> JobRef:
@@ -86,16 +93,24 @@ class TuningRun:
 
     @property
     def report(self) -> Report:
-        warnings = self._run.tuner.status(self._run.job).warnings if self._run.job else ()
-        metrics, unread = self._readable_metrics()
-        return Report(plan=self.plan, metrics=metrics, comparison=self.comparison, warnings=(*warnings, *unread))
+        """What the run has to show; where its backend cannot be asked, what this machine knows, and why not more."""
+        metrics, warnings = self._told()
+        return Report(plan=self.plan, metrics=metrics, comparison=self.comparison, warnings=warnings)
 
-    def _readable_metrics(self) -> tuple[tuple[Metric, ...], tuple[str, ...]]:
-        """The loss curve; where it cannot be read, none, and why not."""
+    def _told(self) -> tuple[tuple[Metric, ...], tuple[str, ...]]:
+        """The loss curve and what is odd about the job."""
+        warnings: tuple[str, ...] = ()
         try:
-            return self.metrics, ()
-        except AdapterError as cause:
-            return (), (str(cause.args[0]),)
+            warnings = self._run.tuner.status(self._run.job).warnings if self._run.job else ()
+            return self.metrics, warnings
+        except WxTuningError as cause:
+            reasons = cause.problems if isinstance(cause, PlanError) else cause.args[:1]
+            return self._kept_curve(), (*warnings, f"not everything is told: {'; '.join(reasons)}")
+
+    def _kept_curve(self) -> tuple[Metric, ...]:
+        """The loss curve as it was when the job ended."""
+        file = self.folder / "loss.json"
+        return tuple(Metric(**point) for point in json.loads(file.read_bytes())) if file.is_file() else ()
 
     @property
     def seconds(self) -> float:
@@ -116,7 +131,7 @@ class TuningRun:
         return Deployment(
             name=asked.name,
             ref=ref,
-            max_new_tokens=self.plan.spec.method.max_output_tokens or 128,
+            max_new_tokens=self.plan.spec.method.max_output_tokens or ANSWER_TOKENS,
             words=self.plan.words,
             deployer=self._run.deployer,
         )
@@ -149,8 +164,13 @@ class TuningJob:
         return str(self._run.job or self._run.key)
 
     @property
+    def spec(self) -> ExperimentSpec:
+        """What was asked for, with nothing left open."""
+        return self._run.plan.spec
+
+    @property
     def status(self) -> JobStatus:
-        return self._run.tuner.status(JobRef.parse(self.id))
+        return self._run.tuner.status(self.so_far.job)
 
     @property
     def state(self) -> JobState:
@@ -158,11 +178,11 @@ class TuningJob:
 
     @property
     def metrics(self) -> tuple[Metric, ...]:
-        return self._run.tuner.metrics(JobRef.parse(self.id))
+        return self._run.tuner.metrics(self.so_far.job)
 
     @property
     def logs(self) -> str:
-        return self._run.tuner.logs(JobRef.parse(self.id))
+        return self._run.tuner.logs(self.so_far.job)
 
     @property
     def so_far(self) -> TuningRun:
@@ -171,7 +191,7 @@ class TuningJob:
 
     def cancel(self) -> None:
         """Ask the job to stop; it keeps its last checkpoint."""
-        self._run.tuner.cancel(JobRef.parse(self.id))
+        self._run.tuner.cancel(self.so_far.job)
 
     def result(self, *, listen: Listener = ignore, sleep: Callable[[float], None] = time.sleep) -> TuningRun:
         """Wait for the job and finish the chain: evaluation and deployment.
@@ -201,25 +221,28 @@ class TuningJob:
         return f"TuningJob({self.id!r})"
 
 
-def attach(id: str, *, on: Backend | None = None, store: object = None) -> TuningJob | FoundJob:
+def attach(id: str, *, on: Backend | str | None = None, store: object = None) -> TuningJob | FoundJob:
     """Come back to a run by its job's id (`local:…`, `watsonx:…`) or its own key, from any process.
 
     Args:
-        id: As shown by `job.id` or `wxtuning runs`.
-        on: The backend, if it needs more than its default settings; else the one that the id names, with settings from
-            the environment. It is asked for a job that the journal of this machine does not know: one that was started
-            elsewhere, or by somebody else.
+        id: As shown by `job.id` or `wxtuning runs`; with `on`, also as the backend itself names the job.
+        on: The backend, or its name, if it needs more than its default settings; else the one that the id names, with
+            settings from the environment. It is asked for a job that the journal of this machine does not know: one
+            that was started elsewhere, or by somebody else.
         store: Where the run keeps its rows, as `.upload` takes it, if the environment does not hold its keys.
 
     Raises:
         WxTuningError: if neither the journal nor the backend knows such a run.
         PlanError: if the run keeps its rows somewhere else than in this store.
     """
+    asked = None if on is None else registry.backend(on)
     if record := _record_of(id):
-        run = _known_run(record, on)
-        return TuningJob(run if store is None else _kept_in(run, registry.store(store)))
-    if backend := on or teller(id):
-        return found_job(id, backend)
+        return _job_of(record, asked, store)
+    if backend := asked or teller(id):
+        found = found_job(id, backend)
+        # It may be ours under another of its names.
+        record = _record_of(found.id)
+        return _job_of(record, backend, store) if record else found
     known = ", ".join(record.key for record in _journal().runs()[:5]) or "none"
     raise WxTuningError(f"there is no run {id!r}; the newest are: {known}", hint=_WAYS_TO_FIND)
 
@@ -228,6 +251,11 @@ _WAYS_TO_FIND = (
     "`wxtuning runs` lists all of them. For a job that this machine did not start, say where it is: "
     "attach(id, on=backend)."
 )
+
+
+def _job_of(record: RunRecord, on: Backend | None, store: object) -> TuningJob:
+    run = _known_run(record, on)
+    return TuningJob(run if store is None else _kept_in(run, registry.store(store)))
 
 
 def _kept_in(run: Run, store: Store) -> Run:
@@ -245,19 +273,19 @@ def runs(on: None = None) -> tuple[TuningRun, ...]: ...
 
 
 @overload
-def runs(on: Backend) -> tuple[FoundRun, ...]: ...
+def runs(on: Backend | str) -> tuple[FoundRun, ...]: ...
 
 
-def runs(on: Backend | None = None) -> tuple[TuningRun, ...] | tuple[FoundRun, ...]:
+def runs(on: Backend | str | None = None) -> tuple[TuningRun, ...] | tuple[FoundRun, ...]:
     """Every run that the journal of this machine knows, the newest first, or that a backend knows.
 
     Args:
-        on: The backend to ask instead; it tells the runs of others too.
+        on: The backend to ask instead, or its name; it tells the runs of others too.
 
     Those that another version of wxtuning wrote into the journal are left out.
     """
     if on is not None:
-        return found_runs(on)
+        return found_runs(registry.backend(on))
     return tuple(TuningRun(_run_of(record, None)) for record in _journal().runs() if _is_ours(record))
 
 

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol, overload, runtime_checkable
+from typing import Protocol, get_args, overload, runtime_checkable
 
 from wxtuning import registry
 from wxtuning.errors import NotOffered, PlanError
 from wxtuning.ports import ModelOffer
-from wxtuning.spec import LoRA, PromptTuning
+from wxtuning.spec import LoRA, PromptTuning, Task
 from wxtuning.tables import Table
 
 METHODS = tuple(str(kind.model_fields["method"].default) for kind in (PromptTuning, LoRA))
+
+
+TASKS = get_args(Task)
 
 
 @runtime_checkable
@@ -31,15 +34,14 @@ def models(backend: object = "local", *, method: str | None = None, task: str | 
         task: Only models for this task; one that names no tasks takes any.
 
     Raises:
-        PlanError: if there is no such method.
+        PlanError: if there is no such method or task.
         NotOffered: if the backend does not tell.
     """
-    if method is not None and method not in METHODS:
-        raise PlanError([f"there is no method {method!r}; expected {' or '.join(METHODS)}"])
-    asked = registry.backend(backend) if isinstance(backend, str) else backend
+    asked = registry.backend(backend)
     if not isinstance(asked, _TellsModels):
-        name = getattr(asked, "name", type(asked).__name__)
-        raise NotOffered(f"{name} does not tell its models", backend=name, hint="Name a model; plan() checks it.")
+        raise NotOffered(
+            f"{asked.name} does not tell its models", backend=asked.name, hint="Name a model; plan() checks it."
+        )
     note = "any folder or Hugging Face model id can be named too" if asked.name == "local" else ""
     return Offers(asked.name, asked.models(), note).of(method=method, task=task)
 
@@ -53,7 +55,16 @@ class Offers(Sequence[ModelOffer]):
     note: str = ""
 
     def of(self, *, method: str | None = None, task: str | None = None) -> Offers:
-        """Those that are tuned by this method, for this task; a model that names no tasks takes any."""
+        """Those that are tuned by this method, for this task; a model that names no tasks takes any.
+
+        Raises:
+            PlanError: if there is no such method, or neither we nor any of the models know the task.
+        """
+        if method is not None and method not in METHODS:
+            raise PlanError([f"there is no method {method!r}; expected {' or '.join(METHODS)}"])
+        tasks = dict.fromkeys([*TASKS, *sorted({each for model in self.models for each in model.tasks})])
+        if task is not None and task not in tasks:
+            raise PlanError([f"no model of {self.backend} is for the task {task!r}; expected {', '.join(tasks)}"])
         found = tuple(
             model
             for model in self.models

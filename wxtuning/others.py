@@ -17,8 +17,8 @@ from wxtuning.found import FoundRun
 from wxtuning.leaving import detaching
 from wxtuning.registry import Backend
 from wxtuning.runner import Chain, Listener, adrive, drive, ignore
-from wxtuning.spec import DeploymentSpec, WaitPolicy
-from wxtuning.status import JobRef, JobState, JobStatus, Metric
+from wxtuning.spec import ANSWER_TOKENS, DeploymentSpec, ExperimentSpec, WaitPolicy
+from wxtuning.status import JobState, JobStatus, Metric
 
 POLL_SECONDS = 10.0
 
@@ -53,6 +53,11 @@ class FoundJob:
         return str(self.found.job)
 
     @property
+    def spec(self) -> ExperimentSpec:
+        """What was asked for; see `FoundRun.spec`."""
+        return self.found.spec
+
+    @property
     def status(self) -> JobStatus:
         return self.backend.status(self.found.job)
 
@@ -84,7 +89,7 @@ class FoundJob:
             JobFailed, JobCanceled, WaitTimeout: as the job went.
         """
         with detaching(self._way_back):
-            return drive(self._waiting(policy or WaitPolicy(), clock), listen=listen, sleep=sleep)
+            return drive(self.finishing(policy, clock=clock), listen=listen, sleep=sleep)
 
     wait = result
 
@@ -93,10 +98,14 @@ class FoundJob:
 
     async def _awaited(self) -> JobStatus:
         with detaching(self._way_back):
-            return await adrive(self._waiting(WaitPolicy(), time.monotonic))
+            return await adrive(self.finishing())
 
-    def _waiting(self, policy: WaitPolicy, clock: Callable[[], float]) -> Chain[JobStatus]:
-        return steps.wait(self.backend, self.found.job, policy, poll_seconds=POLL_SECONDS, clock=clock)
+    def finishing(
+        self, policy: WaitPolicy | None = None, *, clock: Callable[[], float] = time.monotonic
+    ) -> Chain[JobStatus]:
+        """The chain of `result`, for a driver of your own or for `gather`."""
+        asked = policy or WaitPolicy()
+        return steps.wait(self.backend, self.found.job, asked, poll_seconds=POLL_SECONDS, clock=clock)
 
     def _way_back(self) -> str:
         return f"left; the job goes on. wxtuning.attach({self.id!r}) comes back to it"
@@ -106,7 +115,9 @@ class FoundJob:
         spec = DeploymentSpec(name=deployment) if isinstance(deployment, str) else deployment
         ref = steps.deploy(self.backend, self.found.job, spec, self._key_of(spec))
         tokens = self.found.method.max_output_tokens if self.found.method else None
-        return Deployment(name=spec.name, ref=ref, max_new_tokens=tokens or 128, words={}, deployer=self.backend)
+        return Deployment(
+            name=spec.name, ref=ref, max_new_tokens=tokens or ANSWER_TOKENS, words={}, deployer=self.backend
+        )  # fmt: skip
 
     def _key_of(self, spec: DeploymentSpec) -> str:
         # The digest tells names apart that look the same as a file's name.
@@ -118,17 +129,13 @@ class FoundJob:
 
 
 def found_job(id: str, on: Backend) -> FoundJob:
-    """The job of this reference (`watsonx:ID`), at a backend.
+    """The job of this reference (`watsonx:ID`), or with this id, at a backend.
 
     Raises:
-        WxTuningError: if that is no reference, or its backend only knows its own runs.
-        JobLost: if the backend knows no such job.
+        NotOffered: if the backend only knows its own runs.
+        JobLost: if it knows no such job.
     """
-    try:
-        job = JobRef.parse(id)
-    except ValueError as cause:
-        raise WxTuningError(f"there is no run {id!r}", hint="`wxtuning runs` lists all of this machine.") from cause
-    return FoundJob(cast(TellsRuns, _telling(on)).run(job.id), on)
+    return FoundJob(cast(TellsRuns, _telling(on)).run(id.removeprefix(f"{on.name}:")), on)
 
 
 def teller(id: str) -> Backend | None:

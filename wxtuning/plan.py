@@ -7,10 +7,10 @@ import json
 import re
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
+from wxtuning.errors import PlanError
 from wxtuning.folder import slug
-from wxtuning.found import FoundRun
 from wxtuning.problems import as_plan_error
 from wxtuning.records import DataReport
 from wxtuning.spec import DeploymentSpec, ExperimentSpec
@@ -39,6 +39,13 @@ class Sample:
     cut: bool = False
 
 
+class HasSpec(Protocol):
+    """A run or a job that knows what was asked for."""
+
+    @property
+    def spec(self) -> ExperimentSpec: ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class Plan:
     """An experiment with nothing left open: the same lines, parameters, model and backend give the same digest.
@@ -46,7 +53,8 @@ class Plan:
     `spec` holds every parameter and column that will be used; `mapping_form` says how the columns were found. The
     fingerprints pin what was read (a Hub data set to its commit); they are empty for a Source that has none.
     `instruction` is what the untuned model is told in the fair comparison. `words` maps each label to what the model
-    writes for it. `test_report` is about rows of the user's own to be scored, None where rows are held out.
+    writes for it. `test_report` is about rows of the user's own to be scored, None where rows are held out. `ignored`
+    names parameters that change nothing on this backend.
     """
 
     spec: ExperimentSpec
@@ -70,6 +78,7 @@ class Plan:
     test_report: DataReport | None = None
     warnings: tuple[str, ...] = ()
     store: str = ""
+    ignored: tuple[str, ...] = ()
 
     @cached_property
     def tuning_digest(self) -> str:
@@ -110,16 +119,22 @@ class Plan:
             return _adapter().validate_json(text)
 
     @staticmethod
-    def from_run(found: FoundRun) -> ExperimentSpec:
-        """What a backend tells of a run, whoever started it, as a spec that can be planned anew, here or elsewhere.
+    def from_run(run: HasSpec) -> ExperimentSpec:
+        """What was asked of a run, whoever started it, as a spec that can be planned anew, here or elsewhere.
 
         Args:
-            found: As `wxtuning.runs(backend)` and `backend.run(id)` give it.
+            run: As `wxtuning.runs(...)`, `wxtuning.attach(id)` and `backend.run(id)` give it.
 
         Raises:
-            PlanError: if the backend does not tell how it was tuned.
+            PlanError: if that is none, or its backend does not tell how it was tuned.
         """
-        return found.spec
+        spec = getattr(run, "spec", None)
+        if isinstance(spec, ExperimentSpec):
+            return spec
+        raise PlanError(
+            [f"found a {type(run).__name__}, expected a run"],
+            hint="wxtuning.runs(backend) lists them; wxtuning.attach(id, on=backend) finds one.",
+        )
 
     def table(self) -> Table:
         """The plan as a table of two columns."""
@@ -136,7 +151,7 @@ class Plan:
 
     def _rows(self) -> tuple[tuple[str, str], ...]:
         method = self.spec.method
-        parameters = method.model_dump(exclude={"model", "method", "verbalizer"}, exclude_none=True)
+        parameters = method.model_dump(exclude={"model", "method", "verbalizer", *self.ignored}, exclude_none=True)
         return (
             ("task", f"{self.spec.task}{_listed(self.spec.labels)}"),
             ("base model", f"{method.model} ({_weights(self.model_fingerprint)})"),

@@ -15,7 +15,7 @@ from wxtuning.lines import Lines, Records
 from wxtuning.plan import Plan, Sample, Split
 from wxtuning.ports import ChecksDeployment, Deployer, Limits, Source, Store, Tuner
 from wxtuning.rows.verdict import Reject
-from wxtuning.spec import NO_CLEANING, ExperimentSpec, Method, PromptTuning, Task
+from wxtuning.spec import ANSWER_TOKENS, NO_CLEANING, ExperimentSpec, Method, PromptTuning, Task
 from wxtuning.tokens import Tokenizer, TokenReport, XRays, longest_answer, numbered, rendered
 
 MOST_LABELS = 10
@@ -24,7 +24,7 @@ MOST_LABELS = 10
 SAMPLES = 3
 """So many rows a plan shows in full."""
 
-TOKENS = {"max_input_tokens": 256, "max_output_tokens": 128}
+TOKENS = {"max_input_tokens": 256, "max_output_tokens": ANSWER_TOKENS}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -250,7 +250,7 @@ def _resolved(spec: ExperimentSpec, labels: Sequence[str], limits: Limits, tuner
     if spec.task == "classification" and labels:
         words = [spec.mapping.label_map.get(label, label) for label in labels]
         filled["max_output_tokens"] = longest_answer(words, tuner.tokenizer(method))
-    given = method.model_dump(exclude_none=True)
+    given = method.model_dump(exclude_none=True, exclude=set(limits.ignored))
     resolved = {**filled, **given}
     if isinstance(method, PromptTuning):
         if method.init_method == "auto":
@@ -306,11 +306,13 @@ def _plan(
         tokens=tokens,
         optimizer_steps=_optimizer_steps(method, len(read.train)),
         poll_seconds=limits.poll_seconds,
+        ignored=limits.ignored,
         instruction=_instruction(spec, method, read.labels),
         words={label: spec.mapping.label_map.get(label, label) for label in read.labels},
         samples=_samples(read.train[:SAMPLES], tuner.tokenizer(method), method),
         warnings=(
             *_noticed(source),
+            *_without_effect(spec.method, method, limits, tuner),
             *_label_warnings(read.labels, report.labels, method, spec),
             *fit.warned(spec, tokens),
             *_left_out(read),
@@ -334,6 +336,11 @@ def _noticed(source: Source | None) -> list[str]:
 
 
 _NOTICED = {"bom": "a byte-order mark at the start of {count} files was dropped"}
+
+
+def _without_effect(asked: Method, method: Method, limits: Limits, tuner: Tuner) -> list[str]:
+    said = {name: value for name, value in asked if name in limits.ignored and value != getattr(method, name)}
+    return [f"{name}={value!r} has no effect: {tuner.name} takes no {name}" for name, value in said.items()]
 
 
 def _optimizer_steps(method: Method, rows: int) -> int:

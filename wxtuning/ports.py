@@ -47,7 +47,8 @@ class Limits:
     `max_output_tokens`, the token limits of a row. `min_rows`, `max_rows` and `max_bytes` bound the rows to train on
     and their JSON Lines file; `context_tokens` bounds prompt and answer together. `needs_deployment` says that only
     what is deployed can be asked, `has_spaces` that it can be deployed to a space, `takes_validation` that rows may be
-    given whose loss is watched. A job's state is asked for every `poll_seconds` at most.
+    given whose loss is watched. `ignored` names parameters of the method that change nothing there: they are no part of
+    a job. A job's state is asked for every `poll_seconds` at most.
     """
 
     fingerprint: str
@@ -60,6 +61,7 @@ class Limits:
     needs_deployment: bool = False
     has_spaces: bool = False
     takes_validation: bool = True
+    ignored: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -30,12 +30,26 @@ class Backend(Tuner, Deployer, Protocol):
     """A place that tunes and answers."""
 
 
-def backend(name: str) -> Backend:
-    """The backend with this name, with its default settings.
+def backend(value: object) -> Backend:
+    """The backend behind what was given to `.on`.
+
+    Args:
+        value: A name, which stands for the backend with its default settings; or a backend as it is.
 
     Raises:
-        PlanError: if no adapter has this name.
+        PlanError: for anything else, and if no adapter has this name.
     """
+    if isinstance(value, str):
+        return _named(value)
+    if not isinstance(value, type) and all(callable(getattr(value, name, None)) for name in ("limits", "submit")):
+        return cast(Backend, value)
+    raise PlanError([f"cannot run on {_shown(value)}; expected {_PLACES}"])
+
+
+_PLACES = "wx.Local(...), wx.Watsonx(...), a backend of your own, or the name of one"
+
+
+def _named(name: str) -> Backend:
     known = _known()
     if name not in known:
         raise PlanError([f"there is no backend {name!r}; known: {', '.join(sorted(known))}"])

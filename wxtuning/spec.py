@@ -5,6 +5,7 @@ A parameter that is None means "what the backend recommends for this model"; `pl
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from typing import Annotated, Any, Literal, Self
 
@@ -19,6 +20,9 @@ Sampling = Literal["first", "random"]
 
 EMBEDDED_MODEL = "wxtuning/tiny"
 """The base model that ships inside the package."""
+
+ANSWER_TOKENS = 128
+"""The tokens of an answer, where neither the rows nor a person say how many."""
 
 Positive = Annotated[int, Field(ge=1)]
 Name = Annotated[str, Field(min_length=1)]
@@ -310,8 +314,18 @@ class DeploymentSpec(Spec):
     name: Annotated[str, Field(min_length=1)]
     description: str = ""
     tags: tuple[str, ...] = ()
-    serving_name: Annotated[str, Field(pattern="^[A-Za-z0-9_]{1,36}$")] | None = None
+    serving_name: str | None = None
     space: Name | None = None
+
+    @field_validator("serving_name")
+    @classmethod
+    def _fits_into_an_address(cls, name: str | None) -> str | None:
+        if name is None or re.fullmatch("[A-Za-z0-9_]{1,36}", name):
+            return name
+        raise ValueError(
+            "found another text, expected 1 to 36 letters (A to Z), digits and underscores, such as support_tone_1; "
+            "change it, or leave it out"
+        )
 
 
 class WaitPolicy(Spec):

@@ -230,7 +230,9 @@ class _Rhythm:
 
 def _ended(tuner: Tuner, job: JobRef, status: JobStatus) -> JobStatus:
     if status.state is JobState.FAILED:
-        lines = _logs(tuner, job).splitlines()[-LOG_LINES:]
+        # A backend may repeat in the log what it says of the job itself.
+        told = {*status.message.splitlines(), *status.hint.splitlines()}
+        lines = [line for line in _logs(tuner, job).splitlines() if line not in told][-LOG_LINES:]
         message = "\n".join([f"job {job} failed: {status.message}", *(f"  | {line}" for line in lines)])
         hint = GOES_ON if status.interrupted else "\n  ".join(filter(None, (status.hint, STAYS_FAILED)))
         raise JobFailed(message, job=str(job), hint=hint)

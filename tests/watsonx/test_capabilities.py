@@ -58,6 +58,13 @@ def test_parameters_left_open_take_what_the_model_s_own_specification_recommends
     assert (method.learning_rate, method.max_input_tokens, method.max_output_tokens) == (0.3, 256, 128)
 
 
+@pytest.mark.parametrize("kind", [wx.PromptTuning, wx.LoRA])
+def test_another_seed_buys_no_second_job_as_the_service_takes_none(cpd_wire: Wire, kind: Any) -> None:
+    plain, seeded = (asked(cpd_wire, kind("wxtuning/tiny", seed=seed)).plan() for seed in (0, 7))
+    assert seeded.job_key == plain.job_key
+    assert "seed=7 has no effect: watsonx takes no seed" in str(seeded)
+
+
 def test_a_model_has_its_own_recommendations(many: Wire) -> None:
     method = asked(many, wx.PromptTuning("meta-llama/llama-2-13b-chat")).plan().spec.method
     assert (method.batch_size, method.learning_rate) == (8, 0.002)
@@ -110,7 +117,10 @@ def test_an_unknown_model_is_refused_with_the_nearest_five(many: Wire) -> None:
 def test_models_are_listed_by_method_and_task(many: Wire) -> None:
     backend = Watsonx(**asked_of(many))
     assert FLAN in [model.id for model in wx.models(backend, method="lora", task="classification")]
-    assert len(wx.models(backend, task="translation")) == 0
+    with pytest.raises(
+        wx.PlanError, match=r"no model of watsonx is for the task 'translation'; expected classification"
+    ):
+        wx.models(backend, task="translation")
 
 
 def spec(*lifecycle: tuple[str, str], functions: tuple[str, ...] = ("prompt_tune_trainable",)) -> dict[str, Any]:

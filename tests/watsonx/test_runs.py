@@ -77,6 +77,12 @@ def test_a_lora_job_is_found_by_the_bare_id_of_the_service_too(backend_on_cpd, l
     assert backend_on_cpd.run(lora_job.id.removeprefix("fine_tunings/")).job == lora_job
 
 
+def test_a_run_is_found_by_the_id_that_is_shown(cpd_wire, backend_on_cpd, lora_job):
+    prompt_job = tuned.job(cpd_wire.running, "training")
+    assert [backend_on_cpd.run(str(job)).job for job in (prompt_job, lora_job)] == [prompt_job, lora_job]
+    assert wx.attach(prompt_job.id, on=backend_on_cpd).id == str(prompt_job)
+
+
 def test_a_lora_job_that_nobody_knows_is_lost(backend_on_cpd):
     with pytest.raises(wx.JobLost, match="fine_tunings/nothing"):
         backend_on_cpd.run("fine_tunings/nothing")

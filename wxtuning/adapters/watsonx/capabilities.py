@@ -86,6 +86,7 @@ class Capabilities:
             needs_deployment=True,
             has_spaces=True,
             takes_validation=False,
+            ignored=("seed",),
         )
 
     def context_tokens(self, model: str) -> int | None:

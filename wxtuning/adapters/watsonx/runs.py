@@ -11,7 +11,7 @@ from wxtuning.adapters.watsonx.service import Json, Service
 from wxtuning.adapters.watsonx.trainings import FINE_TUNINGS, TRAININGS, job_in, place_of, status_of
 from wxtuning.errors import JobLost, PlanError
 from wxtuning.found import FoundRun
-from wxtuning.spec import LoRA, Method, PromptTuning
+from wxtuning.spec import ANSWER_TOKENS, LoRA, Method, PromptTuning
 from wxtuning.status import JobRef
 
 
@@ -33,19 +33,21 @@ class Runs:
         return iter(sorted(found, key=lambda run: run.created_at, reverse=True))
 
     def find(self, id: str) -> FoundRun:
-        """The run with this id: that of its job, or the service's own, which says nothing of the list it is in.
+        """The run with this id: that of its job, with or without `watsonx:`, or the service's own, which says nothing
+        of the list it is in.
 
         Raises:
             JobLost: if there is none.
         """
-        named, identity = place_of(JobRef(BACKEND, id))
+        job = JobRef(BACKEND, id.removeprefix(f"{BACKEND}:"))
+        named, identity = place_of(job)
         for path in (TRAININGS, FINE_TUNINGS) if named == TRAININGS and self._service.version else (named,):
             try:
                 return found_run(path, self._service.get(f"{path}/{identity}"))
             except Missing as error:
                 missing = error
         raise JobLost(
-            f"{self._service.host} knows no run {id!r}", job=f"{BACKEND}:{id}",
+            f"{self._service.host} knows no run {id!r}", job=str(job),
             hint="`wxtuning runs --url ...` lists those of the project; another project has its own.",
         ) from missing  # fmt: skip
 
@@ -128,10 +130,11 @@ def _known(told: Mapping[str, Any], kind: type[Method]) -> dict[str, Any]:
 def _lengths(both: object) -> dict[str, int]:
     """Two limits whose sum is the one of fine tuning, so that asked again, the service bounds a row as it did.
 
-    Where input and answer are bounded one by one, as on this machine, the answer has at most half, and at most 128, as
-    `wxtuning serve` divides them; a row that fitted as a whole with a longer input or answer is reported by the plan.
+    Where input and answer are bounded one by one, as on this machine, the answer has at most half, and at most
+    `ANSWER_TOKENS`, as `wxtuning serve` divides them; a row that fitted as a whole with a longer input or answer is
+    reported by the plan.
     """
     if not isinstance(both, int):
         return {}
-    answer = min(128, both // 2)
+    answer = min(ANSWER_TOKENS, both // 2)
     return {"max_input_tokens": both - answer, "max_output_tokens": answer}

@@ -20,6 +20,7 @@ from wxtuning.server.trainings.catalog import MOST_RECORDS
 from wxtuning.server.trainings.kinds import KINDS, PROMPT_TUNING
 from wxtuning.server.trainings.parameters import before_answer
 from wxtuning.server.trainings.results import job_folder
+from wxtuning.spec import ANSWER_TOKENS
 
 MOST_NAMED = 5
 """Records that a failure names; the rest are counted."""
@@ -108,9 +109,9 @@ def _prompt_tuning(asked: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _lora(asked: Mapping[str, Any]) -> dict[str, Any]:
-    """The service bounds a whole row; the engine bounds its two sides: the answer has at most half, and at most 128."""
+    """The service bounds a whole row, the engine its two sides: the answer has half of it, at most `ANSWER_TOKENS`."""
     peft, longest = asked["peft_parameters"], asked["max_seq_length"]
-    answer = min(128, longest // 2)
+    answer = min(ANSWER_TOKENS, longest // 2)
     return {
         "method": "lora",
         **_only(asked, ("num_epochs", "learning_rate", "batch_size", "accumulate_steps")),
