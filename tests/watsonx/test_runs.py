@@ -96,7 +96,7 @@ def test_a_lora_that_is_read_back_asks_for_the_rows_it_had(longest, tmp_path):
     again = fine(peft_parameters=PEFT, max_seq_length=longest).method
     train = jobs.data(tmp_path, 2)
     request = TuningRequest(name="again", method=again, train=train, task="classification")
-    body = body_of(request, "tag", lambda: {"train": {}}, {})
+    body = body_of(request, "tag", dict, {})
     assert body["parameters"]["max_seq_length"] == longest
 
 
