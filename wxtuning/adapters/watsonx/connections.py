@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
 from urllib.parse import urlsplit
 
@@ -14,7 +14,7 @@ from pydantic import SecretStr
 
 from wxtuning.adapters.watsonx.faults import BACKEND, Refused
 from wxtuning.adapters.watsonx.listed import is_known
-from wxtuning.adapters.watsonx.once import Found, id_in, once, tag_of
+from wxtuning.adapters.watsonx.once import Found, found_in, id_in, once, tag_of
 from wxtuning.adapters.watsonx.service import Json, Service
 from wxtuning.adapters.watsonx.settings import Settings
 from wxtuning.errors import AdapterError, NotOffered
@@ -87,7 +87,8 @@ class Connections:
 
     def _given(self, name_or_id: str) -> _Seen:
         with suppress(Refused):  # a name with a slash, say, is no id
-            return _seen(self._service.get(f"{CONNECTIONS}/{name_or_id}"))
+            if (found := _seen(self._service.get(f"{CONNECTIONS}/{name_or_id}"))).id:
+                return found
         named = [one for one in map(_seen, self._service.pages(CONNECTIONS)) if one.name == name_or_id]
         if len(named) == 1:
             return named[0]
@@ -102,7 +103,7 @@ class Connections:
     def _made(self, properties: Properties) -> _Seen:
         named = _Named(self._service, _name(properties), properties)
         made = once(named, named.tag, lambda: named.description, settings=self._settings, is_there=named.has)
-        return _seen(self._service.get(f"{CONNECTIONS}/{made}"))
+        return replace(_seen(self._service.get(f"{CONNECTIONS}/{made}")), id=made)
 
 
 def _check(connection: _Seen, place: _Place) -> None:
@@ -133,10 +134,10 @@ class _Seen:
 
 
 def _seen(connection: Json) -> _Seen:
-    metadata, entity = connection["metadata"], connection.get("entity") or {}
+    metadata, entity = connection.get("metadata") or {}, connection.get("entity") or {}
     properties = entity.get("properties") or {}
     return _Seen(
-        id=str(metadata["asset_id"]),
+        id=str(metadata.get("asset_id") or ""),
         name=str(entity.get("name") or metadata.get("name") or ""),
         bucket=str(properties.get("bucket") or ""),
         host=_host(str(properties.get("url") or "")),
@@ -169,14 +170,20 @@ class _Named:
 
     def newest(self) -> Iterator[Found]:
         for one in self.service.pages(CONNECTIONS):
-            found, created_at = _seen(one), str(one["metadata"].get("created_at", ""))
-            yield Found(id=found.id, tags=(tag_of(found.name),), created_at=created_at)
+            found = _seen(one)
+            yield Found(id=found.id, tags=(tag_of(found.name),), created_at=found_in(one).created_at)
 
     def has(self, identity: str) -> bool:
         return is_known(self.service, f"{CONNECTIONS}/{identity}")
 
     def create(self, body: Json) -> str:
-        type = self.service.get(f"{TYPES}/{_type(self.properties)}")["metadata"]["asset_id"]
+        type = found_in(self.service.get(f"{TYPES}/{_type(self.properties)}")).id
+        if not type:
+            raise NotOffered(
+                f"{self.service.host} does not say how it names connections to {_type(self.properties)}",
+                backend=BACKEND,
+                hint="Make a connection to the bucket in the console, and name it in connection=.",
+            )
         made, failure = self._sent({**body, "datasource_type": type})
         if failure:
             raise failure from None
