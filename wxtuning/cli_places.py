@@ -19,6 +19,7 @@ from wxtuning.job import runs
 from wxtuning.offers import models as offered
 from wxtuning.recipe import Recipe
 from wxtuning.registry import Backend
+from wxtuning.rows.files import HEAD_BYTES, format_of
 from wxtuning.tables import Table
 
 Url = Annotated[str, typer.Option(help="A watsonx.ai service; its key comes from WATSONX_APIKEY, never from here.")]
@@ -88,13 +89,23 @@ def rescue(
         raise WxTuningError("there is nothing to rescue from this machine", hint="Say where: --url or --ready-file.")
     found = _found(backend, run)
     spec = TuningExperiment.from_spec(found.spec).tune(_method(found, model)).spec
-    lines = backend.fetch_rows(found)
-    rows = None if lines is None else out.with_name(f"{slug(found.name or found.job.id)}.jsonl")
+    content = backend.fetch_rows(found)
+    rows = None if content is None else out.with_name(f"{slug(found.name or found.job.id)}{_ending(content)}")
     text = Recipe(spec=spec, source=rows.name if rows else None).to_yaml(note=_note(found, rows))
-    _write({**({rows: lines} if rows else {}), out: text.encode()}, replace=force)
+    _write({**({rows: content} if rows else {}), out: text.encode()}, replace=force)
     typer.echo(f"{out}: {found.name!r}, {_model(found)}, {found.status.word}")
     typer.echo(f"{rows}: the rows it was tuned on" if rows else _without_rows(found))
-    typer.echo(f"Next: wxtuning plan {out}")
+    first = "" if rows else f"write `{SOURCE}` into {out}, a file with input and output in each row; then "
+    typer.echo(f"Next: {first}wxtuning plan {out}")
+
+
+SOURCE = "source: FILE.jsonl"
+
+
+def _ending(content: bytes) -> str:
+    """What the name of a file must end in, so that it is read as what it is."""
+    kind = format_of("", content[:HEAD_BYTES]) or "jsonl"
+    return ".gz" if kind == "gzip" else f".{kind}"
 
 
 def _found(backend: Backend, run: str) -> FoundRun:
@@ -128,10 +139,10 @@ def _note(found: FoundRun, rows: Path | None) -> str:
     data = ", ".join(found.data) or "nothing that it tells"
     lines = [f"Read from {found.job}, started {found.created_at or 'some day'}, {found.status.word}; tuned on {data}."]
     if rows is None:
-        lines.append("Its rows could not be fetched: write `source: FILE.jsonl` with input and output in each line.")
+        lines.append(f"Its rows could not be fetched: write `{SOURCE}` with input and output in each line.")
     lines.append("Not told by the service: the seed, and which rows were held out.")
     return "\n".join(lines)
 
 
 def _without_rows(found: FoundRun) -> str:
-    return f"its rows ({', '.join(found.data) or 'not named'}) are not given out; add `source:` to the file by hand"
+    return f"its rows ({', '.join(found.data) or 'not named'}) are not given out"

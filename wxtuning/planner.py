@@ -13,7 +13,7 @@ from wxtuning import fit, lines, records, steps
 from wxtuning.errors import NotOffered, PlanError, WxTuningError
 from wxtuning.lines import Lines, Records
 from wxtuning.plan import Plan, Sample, Split
-from wxtuning.ports import ChecksDeployment, Deployer, Limits, Source, Store, Tuner
+from wxtuning.ports import ChecksDeployment, ChecksStore, Deployer, Limits, Source, Store, Tuner
 from wxtuning.rows.verdict import Reject
 from wxtuning.spec import ANSWER_TOKENS, NO_CLEANING, ExperimentSpec, Method, PromptTuning, Task
 from wxtuning.tokens import Tokenizer, TokenReport, XRays, longest_answer, numbered, rendered
@@ -68,7 +68,7 @@ def prepare(
         DataError: if the source cannot be read at all, and nothing else is wrong.
         LeakageError: if rows to be scored would be trained on.
     """
-    draft = _stored(measured(drafted(spec, source, tuner, test=test), spec, tuner), store)
+    draft = _stored(measured(drafted(spec, source, tuner, test=test), spec, tuner), store, tuner)
     if draft.problems or draft.lines is None or draft.limits is None or draft.tokens is None:
         raise PlanError([*draft.problems, *_against_deploying(spec, deployer)])
     read = draft.lines
@@ -127,11 +127,13 @@ def measured(draft: Draft, spec: ExperimentSpec, tuner: Tuner, *, exact: bool = 
     return replace(draft, tokens=tokens, problems=tuple(problems))
 
 
-def _stored(draft: Draft, store: Store | None) -> Draft:
+def _stored(draft: Draft, store: Store | None, tuner: Tuner) -> Draft:
     """The draft, and what stands against keeping its rows there."""
     if store is None:
         return draft
     try:
+        if isinstance(tuner, ChecksStore):
+            tuner.check_store(store)
         store.check()
     except WxTuningError as error:
         return replace(draft, problems=(*draft.problems, str(error)))

@@ -339,6 +339,19 @@ class Tuner(Protocol):
         ...
 
 
+@runtime_checkable
+class ChecksStore(Protocol):
+    """A Tuner that can tell, before anything is uploaded, whether it could read files from a store."""
+
+    def check_store(self, store: Store) -> None:
+        """Make sure that jobs could be tuned on what is kept there; changes nothing.
+
+        Raises:
+            AdapterError: what stands against it.
+        """
+        ...
+
+
 class Deployer(Protocol):
     """What answers. Inputs are bare: the deployer renders them with the template the model was tuned with."""
 

@@ -15,13 +15,13 @@ from tests.storage.swift import BESIDE_THE_TESTS, OWNER, Swift
 from tests.storage.swift import serving as serving_swift
 from tests.watsonx.faults import Instead, LostAnswer, Refusal
 from tests.watsonx.test_data_assets import lines
-from wxtuning import LocalStore, steps
+from wxtuning import LocalStore, TuningExperiment, steps
 from wxtuning.adapters.cos import COS
 from wxtuning.adapters.watsonx import Watsonx
 from wxtuning.adapters.watsonx.connections import Connections
 from wxtuning.adapters.watsonx.service import Service
 from wxtuning.adapters.watsonx.settings import Settings
-from wxtuning.errors import AdapterError, NotOffered
+from wxtuning.errors import AdapterError, NotOffered, PlanError
 from wxtuning.ports import TuningRequest
 from wxtuning.runner import drive
 from wxtuning.spec import PromptTuning, WaitPolicy
@@ -29,6 +29,7 @@ from wxtuning.status import DataRef, JobState
 
 MAKE = "POST /v2/connections"
 SECRET = "canary-4f1c9e7a-secret"
+IBM = ".cloud-object-storage.appdomain.cloud"
 
 
 @pytest.fixture
@@ -119,6 +120,66 @@ def test_a_given_connection_is_used_and_none_made(connections, service, settings
     settings = Settings(url=wire.url, connection=given, patience=settings.patience)
     assert Connections(service, settings).reference(data, store) == made
     assert wire.asked[MAKE] == 0
+
+
+def given(settings: Settings, connection: str) -> Settings:
+    return Settings(url=settings.url, connection=connection, patience=settings.patience)
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "as_given"),
+    [
+        ("https://s3.example.com", "https://S3.example.com:443"),
+        (f"https://s3.eu-de{IBM}", f"s3.private.eu-de{IBM}"),
+        ("https://s3.eu-west-1.amazonaws.com", "https://s3.amazonaws.com"),
+    ],
+    ids=["the same", "IBM's, within its network", "AWS's, of another region"],
+)
+def test_a_given_connection_may_name_the_same_store_otherwise(
+    connections, service, settings, store, endpoint, as_given
+):
+    ours = COS(endpoint=endpoint, bucket=store.bucket, access_key="a", secret_key=SECRET)
+    made = connection_to(connections, service, store, as_given)
+    Connections(service, given(settings, made)).check(ours)
+
+
+def test_a_given_connection_to_another_store_is_refused_before_anything_is_sent(
+    connections, service, settings, store, data, wire
+):
+    made = connection_to(connections, service, store, "https://minio.example.com:9000")
+    wire.heals()
+    for refused in (lambda one: one.check(store), lambda one: one.reference(data, store)):
+        with pytest.raises(NotOffered, match=r"minio\.example\.com:9000, the lines are in that of s3\.example\.com"):
+            refused(Connections(service, given(settings, made)))
+    assert wire.asked[MAKE] == 0
+
+
+def test_a_given_connection_that_is_not_there_is_refused_before_anything_is_sent(service, settings, store):
+    with pytest.raises(NotOffered, match="no connections 'nobody made it'"):
+        Connections(service, given(settings, "nobody made it")).check(store)
+
+
+def test_a_connection_is_only_made_for_a_job(connections, store, wire):
+    connections.check(store)
+    assert wire.asked[MAKE] == 0
+
+
+def connection_to(connections: Connections, service: Service, store: COS, url: str) -> str:
+    """The id of a connection to this bucket at another address."""
+    stored = DataRef(uri=f"cos://{store.bucket}/train.jsonl", sha256="0" * 64, rows=5, size_bytes=50)
+    made = connections.reference(stored, store)["connection"]["id"]
+    shown = service.get(f"/v2/connections/{made}")["entity"]
+    body = {name: shown[name] for name in ("datasource_type", "origin_country")}
+    properties = {**shown["properties"], "url": url}
+    created = service.create("/v2/connections", {**body, "name": "mine", "properties": properties}, in_query=True)
+    return str(created["metadata"]["asset_id"])
+
+
+def test_a_folder_of_this_machine_is_a_problem_of_the_plan(backend, tmp_path):
+    rows = [{"input": f"thing {n}", "output": "yes"} for n in range(60)]
+    experiment = TuningExperiment("support").load(rows).tune(num_epochs=1).upload(LocalStore(tmp_path / "store"))
+    with pytest.raises(PlanError, match="watsonx cannot read from file://"):
+        experiment.on(backend).plan()
 
 
 def test_a_given_connection_to_another_bucket_is_refused(connections, service, settings, store, data, wire):

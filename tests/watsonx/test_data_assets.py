@@ -2,24 +2,36 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.watsonx.faults import LOGIN_PAGE, Changed, Cut, Dropped, Instead, LostAnswer, Refusal
+from tests.watsonx.conftest import asked_of
+from tests.watsonx.faults import LOGIN_PAGE, Changed, Cut, Dropped, Instead, Late, LostAnswer, Refusal
+from tests.watsonx.wire import ALWAYS, Exchange
 from wxtuning import steps
+from wxtuning.adapters.watsonx import Watsonx
 from wxtuning.adapters.watsonx.assets import Assets
 from wxtuning.adapters.watsonx.service import Service
 from wxtuning.adapters.watsonx.settings import Settings
 from wxtuning.adapters.watsonx.source import AssetRows
-from wxtuning.errors import InputChangedError, NotOffered, UploadIntegrityError
+from wxtuning.errors import AdapterError, InputChangedError, NotOffered, PlanError, Unavailable, UploadIntegrityError
 from wxtuning.records import Record
+from wxtuning.retry import Patience
+from wxtuning.server.state import State
 from wxtuning.status import DataRef
 
 MAKE, ATTACH = "POST /v2/assets", "POST /v2/assets/{id}/attachments"
 SEND, COMPLETE = "PUT /v2/asset_uploads/{id}", "POST /v2/assets/{id}/attachments/{id}/complete"
 REMOVE = "DELETE /v2/assets/{id}"
+SEARCH = "POST /v2/asset_types/data_asset/search"
+CHANGE = "PATCH /v2/assets/{id}"
 
 
 @pytest.fixture
@@ -138,10 +150,48 @@ def test_an_attachment_nobody_knows_of_goes_with_its_asset(assets, service, data
 
 
 @pytest.mark.parametrize("operation", [ATTACH, SEND, COMPLETE])
+def test_what_a_broken_upload_left_is_gone_at_once(assets, service, data, wire, operation, key):
+    wire.breaks(operation, Refusal(403))
+    with pytest.raises(AdapterError, match="refused with 403"):
+        assets.put(data, "support-train", key)
+    assert named(service, data) == []
+    assert assets.put(data, "support-train", key)
+
+
+@pytest.mark.parametrize(
+    ("operation", "act"), [(SEND, Dropped()), (ATTACH, Instead(201, b"{}"))], ids=["nobody answers", "no address"]
+)
+def test_an_upload_that_cannot_be_done_leaves_nothing(assets, service, data, wire, operation, act, key):
+    wire.breaks(operation, act, times=ALWAYS)
+    with pytest.raises(Unavailable):
+        assets.put(data, "support-train", key)
+    assert named(service, data) == []
+
+
+def test_an_answer_without_an_address_is_asked_for_again(assets, service, data, wire, key):
+    wire.breaks(ATTACH, Instead(201, b"{}"))
+    asset = assets.put(data, "support-train", key)
+    assert named(service, data) == [asset]
+
+
+def test_who_leaves_in_the_middle_of_an_upload_leaves_nothing(service, data, wire, key):
+    def leave(_: float) -> None:
+        raise KeyboardInterrupt
+
+    wire.breaks(SEND, Refusal(500))
+    backend = Watsonx(**asked_of(wire, patience=Patience(sleep=leave)))
+    with pytest.raises(KeyboardInterrupt):
+        Assets(backend.service, backend.settings).put(data, "support-train", key)
+    assert named(service, data) == []
+
+
+@pytest.mark.parametrize("operation", [ATTACH, SEND, COMPLETE])
 def test_what_a_broken_upload_left_is_never_used_and_soon_gone(assets, service, data, wire, operation, key):
     wire.breaks(operation, Refusal(400))
-    with pytest.raises(Exception, match="refused with 400"):
+    wire.breaks(REMOVE, Refusal(500), times=ALWAYS)
+    with pytest.raises(AdapterError, match="refused with 400"):
         assets.put(data, "support-train", key)
+    wire.heals()
     asset = assets.put(data, "support-train", key)
     assert named(service, data) == [asset]
     assert content_of(service, asset) == Path(data.uri.removeprefix("file://")).read_bytes()
@@ -161,6 +211,79 @@ def test_a_read_back_that_was_cut_is_read_again(assets, data, wire, key):
     wire.breaks("GET /v2/asset_uploads/{id}", Cut(after=3))
     assert assets.put(data, "support-train", key)
     assert wire.asked[MAKE] == 1
+
+
+# --- who owns an asset -----------------------------------------------------------------------------------------------
+
+
+def tagged(*owners: str) -> Changed:
+    """A search that shows these owners, whoever there are."""
+
+    def change(answer: Any) -> Any:
+        for one in answer["results"]:
+            one["metadata"]["tags"] = [f"wxtuning.{owner}" for owner in owners]
+        return answer
+
+    return Changed(change)
+
+
+def test_an_owner_that_the_search_does_not_show_yet_is_kept(assets, service, data, wire, key, other):
+    asset = assets.put(data, "support-train", key)
+    assets.put(data, "support-train", other)
+    wire.breaks(SEARCH, tagged(key), times=ALWAYS)
+    assert assets.put(data, "support-train", f"{key}-third") == asset
+    assert tags(service, asset) == [f"wxtuning.{key}", f"wxtuning.{other}", f"wxtuning.{key}-third"]
+
+
+def test_what_another_run_has_just_taken_is_not_removed(assets, service, data, wire, key, other):
+    asset = assets.put(data, "support-train", key)
+    assets.put(data, "support-train", other)
+    wire.breaks(SEARCH, tagged(key), times=ALWAYS)
+    assert assets.release(key) == ()
+    assert tags(service, asset) == [f"wxtuning.{other}"]
+
+
+def test_an_owner_that_another_machine_has_overwritten_is_written_again(assets, service, data, wire, key, other):
+    def overwritten(exchange: Exchange) -> None:
+        answer = exchange.passed_on()
+        state = State(wire.running.home / "server" / "server.db")
+        state.change("asset", asset, lambda found: replace(found, body={**found.body, "tags": [f"wxtuning.{key}"]}))
+        exchange.answered(answer)
+
+    asset = assets.put(data, "support-train", key)
+    wire.breaks(CHANGE, overwritten)
+    assert assets.put(data, "support-train", other) == asset
+    assert tags(service, asset) == [f"wxtuning.{key}", f"wxtuning.{other}"]
+
+
+def test_an_asset_that_can_never_be_marked_is_not_shared(assets, service, data, wire, key, other):
+    asset = assets.put(data, "support-train", key)
+    wire.breaks(CHANGE, Refusal(403), times=ALWAYS)
+    assert assets.put(data, "support-train", other) != asset
+
+
+def test_what_this_home_has_sent_is_known_before_the_search_shows_it(assets, service, settings, data, wire, key, other):
+    wire.breaks(SEARCH, Late(requests=ALWAYS), times=ALWAYS)
+    asset = assets.put(data, "support-train", key)
+    assert Assets(service, settings).put(data, "support-train", other) == asset
+    assert wire.asked[MAKE] == 1
+
+
+def test_runs_that_need_the_same_rows_at_once_send_them_once(service, wire, data, key):
+    wire.breaks(SEARCH, Late(requests=ALWAYS), times=ALWAYS)
+    assets = Assets(service, Settings(url=wire.url, patience=Patience(read_seconds=10.0)))
+    keys = [f"{key}-{number}" for number in range(3)]
+    with ThreadPoolExecutor(len(keys)) as threads:
+        found = set(threads.map(lambda each: assets.put(data, "support-train", each), keys))
+    assert (len(found), wire.asked[MAKE]) == (1, 1)
+    assert sorted(tags(service, *found)) == sorted(f"wxtuning.{each}" for each in keys)
+
+
+def test_a_search_without_results_is_no_empty_one(assets, data, wire, key):
+    wire.breaks(SEARCH, Changed(lambda _: {}), times=ALWAYS)
+    with pytest.raises(Unavailable, match="without results"):
+        assets.put(data, "support-train", key)
+    assert wire.asked[MAKE] == 0
 
 
 # --- rows of an asset that is there already --------------------------------------------------------------------------
@@ -184,6 +307,80 @@ def test_lines_that_equal_an_asset_of_the_users_own_are_not_uploaded(assets, ser
     assert wire.asked[MAKE] == 0
     assert assets.release(key) == ()
     assert content_of(service, own) == content
+
+
+def rows_of(data: DataRef) -> list[dict[str, str]]:
+    return [
+        json.loads(line) for line in Path(data.uri.removeprefix("file://")).read_text(encoding="utf-8").splitlines()
+    ]
+
+
+def with_spaces(rows: list[dict[str, str]]) -> str:
+    return "".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in rows)
+
+
+def escaped(rows: list[dict[str, str]]) -> str:
+    """As pandas writes lines."""
+    return "\n".join(json.dumps(row, separators=(",", ":")).replace("/", "\\/") for row in rows)
+
+
+def turned(rows: list[dict[str, str]]) -> str:
+    return with_spaces([{"output": row["output"], "input": row["input"]} for row in rows])
+
+
+def in_an_array(rows: list[dict[str, str]]) -> str:
+    return json.dumps(rows, indent=2)
+
+
+@pytest.mark.parametrize("written", [with_spaces, escaped, turned, in_an_array])
+def test_rows_that_are_those_of_an_asset_are_not_uploaded_however_it_writes_them(
+    assets, service, data, wire, key, written
+):
+    own = uploaded(service, "mine", written(rows_of(data)).encode())
+    list(AssetRows(assets, own).rows())
+    wire.heals()
+    assert assets.put(data, "support-train", key) == own
+    assert wire.asked[MAKE] == 0
+
+
+def in_a_table(rows: list[dict[str, str]]) -> str:
+    text = io.StringIO()
+    table = csv.DictWriter(text, ["input", "output"])
+    table.writeheader()
+    table.writerows(rows)
+    return text.getvalue()
+
+
+def with_a_note(rows: list[dict[str, str]]) -> str:
+    return with_spaces([{**rows[0], "note": "mine"}, *rows[1:]])
+
+
+def in_another_order(rows: list[dict[str, str]]) -> str:
+    return with_spaces(rows[::-1])
+
+
+def with_a_mark(rows: list[dict[str, str]]) -> str:
+    return f"\ufeff{with_spaces(rows)}"
+
+
+@pytest.mark.parametrize("written", [in_a_table, with_a_note, in_another_order, with_a_mark])
+def test_rows_that_an_asset_says_otherwise_are_uploaded(assets, service, data, key, written):
+    own = uploaded(service, "mine", written(rows_of(data)).encode())
+    list(AssetRows(assets, own).rows())
+    assert assets.put(data, "support-train", key) != own
+
+
+def test_an_asset_that_changed_since_it_was_read_is_not_referred_to(assets, service, data, wire, key):
+    own = uploaded(service, "mine", with_spaces(rows_of(data)).encode())
+    list(AssetRows(assets, own).rows())
+    wire.breaks("GET /v2/asset_uploads/{id}", Instead(200, b"other bytes"))
+    assert assets.put(data, "support-train", key) != own
+
+
+@pytest.mark.parametrize("nothing", ["", " ", None])
+def test_an_asset_without_a_name_is_refused(backend, nothing):
+    with pytest.raises(PlanError, match="a name or an id is needed"):
+        backend.asset(nothing)
 
 
 def test_an_asset_keeps_the_format_that_its_name_tells(assets, service, tmp_path):

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 import wxtuning as wx
 from tests.watsonx import jobs, tuned
 from tests.watsonx.conftest import asked_of
+from tests.watsonx.test_data_assets import uploaded
 from tests.watsonx.wire import Wire
 from wxtuning.adapters.watsonx import Watsonx
 from wxtuning.adapters.watsonx.asked import body_of
@@ -102,7 +103,7 @@ def test_a_lora_that_is_read_back_asks_for_the_rows_it_had(longest, tmp_path):
     again = fine(peft_parameters=PEFT, max_seq_length=longest).method
     train = jobs.data(tmp_path, 2)
     request = TuningRequest(name="again", method=again, train=train, task="classification")
-    body = body_of(request, "tag", lambda: {"train": {}}, {})
+    body = body_of(request, "tag", dict, {})
     assert body["parameters"]["max_seq_length"] == longest
 
 
@@ -175,10 +176,31 @@ def test_a_rescue_replaces_no_file_unless_it_is_told_to(own, cpd_wire, ready, ke
     assert wx.TuningExperiment.from_yaml(folder / "experiment.yaml").plan().train.rows == 60
 
 
+@pytest.mark.parametrize(
+    ("name", "ending", "written"),
+    [
+        ("mine.json", ".json", lambda rows: json.dumps(rows)),
+        ("mine.csv", ".csv", lambda rows: "input,output\n" + "".join(f'"{r["input"]}",{r["output"]}\n' for r in rows)),
+        ("mine", ".jsonl", lambda rows: "".join(f"{json.dumps(row)}\n" for row in rows)),
+    ],
+)
+def test_what_is_rescued_can_be_planned_whatever_the_rows_were_written_in(
+    name, ending, written, cpd_wire, backend_on_cpd, ready, tmp_path
+):
+    rows = [{"input": f"thing {number}", "output": "yes" if number % 2 else "no"} for number in range(60)]
+    asset = uploaded(backend_on_cpd.service, name, written(rows).encode())
+    job = tuned.job(cpd_wire.running, "training", training_data_references=on_asset(asset))
+    out = tmp_path / "here" / "experiment.yaml"
+    assert rescued(job, ready, out).exit_code == 0
+    assert (out.parent / f"comments{ending}").is_file()
+    assert wx.TuningExperiment.from_yaml(out).plan().train.rows == 60
+
+
 def test_a_rescue_whose_rows_are_gone_keeps_what_is_known(cpd_wire, ready, tmp_path):
     job = tuned.job(cpd_wire.running, "training", training_data_references=on_asset("gone"))
     out = tmp_path / "here" / "experiment.yaml"
     done = rescued(job, ready, out)
     assert done.exit_code == 0, done.output
+    assert "write `source: FILE.jsonl` into" in " ".join(done.output.split())
     assert "asset:gone" in done.output and "rows could not be fetched" in out.read_text()
     assert [file.name for file in out.parent.iterdir()] == [out.name]

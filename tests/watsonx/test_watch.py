@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import itertools
 import logging
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 import wxtuning as wx
+from tests.storage.swift import BESIDE_THE_TESTS, OWNER, Swift
+from tests.storage.swift import serving as serving_swift
 from tests.watsonx import jobs, tuned
 from tests.watsonx.conftest import asked_of
 from tests.watsonx.faults import Changed, Refusal
@@ -16,6 +19,8 @@ from tests.watsonx.jobs import LIST, SHOW
 from tests.watsonx.wire import ALWAYS
 from wxtuning import runner, steps
 from wxtuning.adapters.watsonx import Watsonx
+from wxtuning.adapters.watsonx.told import log_place, metrics_place
+from wxtuning.adapters.watsonx.trainings import Trainings
 from wxtuning.retry import Patience
 from wxtuning.status import JobRef, JobState
 
@@ -110,6 +115,63 @@ def test_where_neither_file_nor_points_can_be_had_that_is_an_error(cpd_wire, bac
 
 def test_the_log_is_told(server, backend, trained):
     assert backend.logs(trained[server.ready["platform"]]).strip()
+
+
+LOG = b"step\n" * (4 * 2**20) + b"the end"
+"""More than is read of any file."""
+
+
+@pytest.mark.parametrize("act", [Refusal(200, LOG), Refusal(206, LOG[-20_000:])], ids=["the whole", "what was asked"])
+def test_of_a_long_log_its_end_is_told(cpd_wire, backend_on_cpd, trained, act):
+    cpd_wire.breaks("GET /v2/asset_files/*", act)
+    assert backend_on_cpd.logs(trained["cpd"]) == LOG[-20_000:].decode()
+    (asked,) = cpd_wire.of("GET /v2/asset_files/*")
+    assert asked.header("range") == "bytes=-20000"
+
+
+def test_instead_of_an_empty_log_the_status_is_told(cpd_wire, backend_on_cpd, trained):
+    cpd_wire.breaks("GET /v2/asset_files/*", Refusal(416), times=ALWAYS)
+    assert backend_on_cpd.logs(trained["cpd"]) == backend_on_cpd.status(trained["cpd"]).message
+
+
+@pytest.fixture(scope="module")
+def swift(tmp_path_factory) -> Iterator[Swift]:
+    with serving_swift(tmp_path_factory.getbasetemp(), BESIDE_THE_TESTS) as found:
+        found.client().create_bucket(Bucket="jobs")
+        yield found
+
+
+@pytest.fixture
+def elsewhere(swift, cloud_wire, connected) -> Watsonx:
+    """A backend whose project says that its files are in that storage."""
+
+    def moved(project: Any) -> Any:
+        keys = {"access_key_id": OWNER.access_key, "secret_access_key": OWNER.secret_key}
+        told = {"bucket_name": "jobs", "endpoint_url": swift.endpoint, "credentials": {"editor": keys}}
+        project["entity"]["storage"]["properties"].update(told)
+        return project
+
+    cloud_wire.breaks("GET /v2/projects/{id}", Changed(moved), times=ALWAYS)
+    return connected(cloud_wire)
+
+
+def told_of(backend: Watsonx, job: JobRef) -> dict[str, Any]:
+    return Trainings(backend.service, backend.settings).details(job)
+
+
+@pytest.mark.parametrize("content", [LOG, b"short", b""], ids=["long", "short", "empty"])
+def test_of_a_log_in_the_storage_of_the_project_the_end_is_told(swift, elsewhere, trained, content):
+    place = log_place(told_of(elsewhere, trained["cloud"]))
+    swift.client().put_object(Bucket="jobs", Key=place.lstrip("/"), Body=content)
+    told = elsewhere.logs(trained["cloud"])
+    assert told == (content[-20_000:].decode() or elsewhere.status(trained["cloud"]).message)
+
+
+def test_metrics_that_are_too_long_are_not_half_read(swift, elsewhere, trained, caplog):
+    place = metrics_place(told_of(elsewhere, trained["cloud"]))
+    swift.client().put_object(Bucket="jobs", Key=place.lstrip("/"), Body=b"\n" * (17 * 2**20))
+    assert [point.epoch for point in elsewhere.metrics(trained["cloud"])] == [1.0, 2.0]
+    assert "more than 16,777,216 bytes" in caplog.text
 
 
 def test_a_log_that_cannot_be_read_is_what_the_status_says(cpd_wire, backend_on_cpd, trained):

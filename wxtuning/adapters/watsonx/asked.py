@@ -13,8 +13,8 @@ from wxtuning.spec import LoRA, Method, PromptTuning
 if TYPE_CHECKING:
     from wxtuning.adapters.watsonx.service import Container, Json
 
-References = Callable[[], Mapping[str, "Json"]]
-"""Sees to it that the service has the rows, and says where it finds each part: `train`."""
+Reference = Callable[[], "Json"]
+"""Sees to it that the service has the rows to tune on, and says where it finds them."""
 
 FIELD, ANSWER = "{{input}}", "{{output}}"
 
@@ -25,13 +25,13 @@ _OF_PROMPT = (*_SHARED, "init_method", "init_text", "num_virtual_tokens", "max_i
 _OF_LORA = {"rank": "r", "lora_alpha": "lora_alpha", "lora_dropout": "lora_dropout", "target_modules": "target_modules"}
 
 
-def body_of(request: TuningRequest, tag: str, references: References, results: Json) -> Json:
+def body_of(request: TuningRequest, tag: str, reference: Reference, results: Json) -> Json:
     """What creates the job.
 
     Args:
         request: What to tune; a parameter that is None is left to the service.
         tag: Under which the job is found again.
-        references: Asked for where the service finds the rows, once the rest is known to be right.
+        reference: Asked for where the service finds the rows, once the rest is known to be right.
         results: Where it leaves its files.
 
     Raises:
@@ -47,7 +47,7 @@ def body_of(request: TuningRequest, tag: str, references: References, results: J
         "tags": list(dict.fromkeys((tag, *request.tags))),
         "auto_update_model": True,
         **{place: {**named, **values} for place, values in asked.items()},
-        "training_data_references": [references()["train"]],
+        "training_data_references": [reference()],
         "results_reference": results,
     }
 

@@ -27,7 +27,7 @@ from wxtuning.adapters.watsonx.source import AssetRows
 from wxtuning.adapters.watsonx.trainings import Trainings
 from wxtuning.errors import NotAuthorized, NotOffered, PlanError
 from wxtuning.found import FoundRun
-from wxtuning.ports import Answer, Decoding, Limits, ModelOffer, TuningRequest
+from wxtuning.ports import Answer, Decoding, Limits, ModelOffer, Store, TuningRequest
 from wxtuning.retry import Patience
 from wxtuning.snippets import Snippets
 from wxtuning.spec import DeploymentSpec, Method
@@ -186,7 +186,11 @@ class Watsonx:
 
     @cached_property
     def _data(self) -> Data:
-        return Data(self._assets, Connections(self.service, self.settings))
+        return Data(self._assets, self._connections)
+
+    @cached_property
+    def _connections(self) -> Connections:
+        return Connections(self.service, self.settings)
 
     @cached_property
     def _trainings(self) -> Trainings:
@@ -220,7 +224,7 @@ class Watsonx:
         Raises:
             AmbiguousSubmitError: if it may have been started and cannot be looked up.
         """
-        return self._trainings.submit(request, key, lambda: self._data.references(request, key))
+        return self._trainings.submit(request, key, lambda: self._data.reference(request, key))
 
     def find(self, key: str) -> JobRef | None:
         return self._trainings.find(key)
@@ -236,6 +240,10 @@ class Watsonx:
 
     def cancel(self, job: JobRef) -> None:
         self._trainings.cancel(job)
+
+    def check_store(self, store: Store) -> None:
+        """See `ChecksStore`."""
+        self._connections.check(store)
 
     # --- data -------------------------------------------------------------------------------------------------------
 
@@ -260,12 +268,12 @@ class Watsonx:
         return Runs(self.service).find(id)
 
     def fetch_rows(self, found: FoundRun) -> bytes | None:
-        """The lines that a run was tuned on; None if they are not, or no more, among the project's assets."""
+        """The file that a run was tuned on; None if they are not, or no more, among the project's assets."""
         kind, _, identity = (found.data[0] if found.data else "").partition(":")
         if kind != "asset":
             return None
         try:
-            return self._assets.read(identity)[1]
+            return self._assets.read(identity).content
         except (NotOffered, Missing):
             return None
 

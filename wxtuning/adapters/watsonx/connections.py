@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
 from urllib.parse import urlsplit
 
@@ -14,7 +14,7 @@ from pydantic import SecretStr
 
 from wxtuning.adapters.watsonx.faults import BACKEND, Refused
 from wxtuning.adapters.watsonx.listed import id_of, is_known, metadata_of
-from wxtuning.adapters.watsonx.once import Found, id_in, once, tag_of
+from wxtuning.adapters.watsonx.once import Found, found_in, id_in, once, tag_of
 from wxtuning.adapters.watsonx.service import Json, Service
 from wxtuning.adapters.watsonx.settings import Settings
 from wxtuning.errors import AdapterError, NotOffered
@@ -26,6 +26,9 @@ TYPES = "/v2/datasource_types"
 
 IBM, ANY_S3 = "bluemixcloudobjectstorage", "generics3"
 """IBM Cloud Object Storage, and any other store that speaks S3, by their names in watsonx."""
+
+IBM_HOSTS = (".cloud-object-storage.appdomain.cloud", ".objectstorage.softlayer.net")
+AWS_HOSTS = (".amazonaws.com",)
 
 DIGITS = 12
 
@@ -60,22 +63,32 @@ class Connections:
             NotOffered: if the store is none that watsonx can reach, or there is no such connection, or it leads to
                 another bucket.
         """
-        bucket, key = _place(data, store)
-        return {
-            "type": "connection_asset",
-            "connection": {"id": self._id(bucket, store)},
-            "location": {"bucket": bucket, "file_name": key},
-        }
-
-    def _id(self, bucket: str, store: Store) -> str:
+        place = _place(data.uri, store)
         given = self._settings.connection
         found = self._given(given) if given else self._made(_properties(store))
-        self._check(found, bucket)
-        return found.id
+        _check(found, place)
+        return {
+            "type": "connection_asset",
+            "connection": {"id": found.id},
+            "location": {"bucket": place.bucket, "file_name": place.key},
+        }
+
+    def check(self, store: Store) -> None:
+        """Make sure that a job could be told of files in a store; makes nothing.
+
+        Raises:
+            NotOffered: as for `reference`.
+        """
+        place = _place(store.describe(), store)
+        if self._settings.connection:
+            _check(self._given(self._settings.connection), place)
+        else:
+            _properties(store)
 
     def _given(self, name_or_id: str) -> _Seen:
         with suppress(Refused):  # a name with a slash, say, is no id
-            return _seen(self._service.get(f"{CONNECTIONS}/{name_or_id}"))
+            if (found := _seen(self._service.get(f"{CONNECTIONS}/{name_or_id}"))).id:
+                return found
         named = [one for one in map(_seen, self._service.pages(CONNECTIONS)) if one.name == name_or_id]
         if len(named) == 1:
             return named[0]
@@ -90,16 +103,24 @@ class Connections:
     def _made(self, properties: Properties) -> _Seen:
         named = _Named(self._service, _name(properties), properties)
         made = once(named, named.tag, lambda: named.description, settings=self._settings, is_there=named.has)
-        return _seen(self._service.get(f"{CONNECTIONS}/{made}"))
+        return replace(_seen(self._service.get(f"{CONNECTIONS}/{made}")), id=made)
 
-    def _check(self, connection: _Seen, bucket: str) -> None:
-        """The service's own view counts: a connection bound to another bucket would lead the job astray."""
-        if connection.bucket and connection.bucket != bucket:
-            raise NotOffered(
-                f"connection {connection.name!r} leads to bucket {connection.bucket}, the lines are in {bucket}",
-                backend=BACKEND,
-                hint="Name the connection to that bucket, or leave connection= out: then one is made.",
-            )
+
+def _check(connection: _Seen, place: _Place) -> None:
+    """The service's own view counts: a connection to another bucket, or to another store, would lead the job astray."""
+    if connection.bucket and connection.bucket != place.bucket:
+        raise NotOffered(
+            f"connection {connection.name!r} leads to bucket {connection.bucket}, the lines are in {place.bucket}",
+            backend=BACKEND,
+            hint="Name the connection to that bucket, or leave connection= out: then one is made.",
+        )
+    if connection.host and place.host and _owner(connection.host) != _owner(place.host):
+        raise NotOffered(
+            f"connection {connection.name!r} leads to bucket {place.bucket} at {connection.host}, the lines are in "
+            f"that of {place.host}",
+            backend=BACKEND,
+            hint="Name a connection with the endpoint of the store, or leave connection= out: then one is made.",
+        )
 
 
 @dataclass(frozen=True)
@@ -109,14 +130,17 @@ class _Seen:
     id: str
     name: str
     bucket: str
+    host: str
 
 
 def _seen(connection: Json) -> _Seen:
     metadata, entity = metadata_of(connection), connection.get("entity") or {}
+    properties = entity.get("properties") or {}
     return _Seen(
         id=id_of(connection),
         name=str(entity.get("name") or metadata.get("name") or ""),
-        bucket=str((entity.get("properties") or {}).get("bucket") or ""),
+        bucket=str(properties.get("bucket") or ""),
+        host=_host(str(properties.get("url") or "")),
     )
 
 
@@ -146,8 +170,8 @@ class _Named:
 
     def newest(self) -> Iterator[Found]:
         for one in self.service.pages(CONNECTIONS):
-            found, created_at = _seen(one), str(metadata_of(one).get("created_at", ""))
-            yield Found(id=found.id, tags=(tag_of(found.name),), created_at=created_at)
+            found = _seen(one)
+            yield Found(id=found.id, tags=(tag_of(found.name),), created_at=found_in(one).created_at)
 
     def has(self, identity: str) -> bool:
         return is_known(self.service, f"{CONNECTIONS}/{identity}")
@@ -190,17 +214,39 @@ def _name(properties: Properties) -> str:
 
 
 def _type(properties: Properties) -> str:
-    host = urlsplit(_revealed(properties["url"])).hostname or ""
-    return IBM if host.endswith((".cloud-object-storage.appdomain.cloud", ".objectstorage.softlayer.net")) else ANY_S3
+    return IBM if _owner(_host(_revealed(properties["url"]))) == IBM_HOSTS[0] else ANY_S3
 
 
-def _place(data: DataRef, store: Store) -> tuple[str, str]:
-    """Bucket and key of a file in a bucket."""
-    found = urlsplit(data.uri)
-    if found.scheme not in ("cos", "s3") or not found.path.strip("/"):
+def _host(url: str) -> str:
+    """The host of an endpoint, with its port if it is no usual one."""
+    found = urlsplit(url if "://" in url else f"https://{url}")
+    return found.netloc.rpartition("@")[2].lower().removesuffix({"https": ":443", "http": ":80"}.get(found.scheme, ""))
+
+
+def _owner(host: str) -> str:
+    """Within what a bucket's name is the only one: all hosts of IBM's, all of AWS's, or a host alone."""
+    for hosts in (IBM_HOSTS, AWS_HOSTS):
+        if host.partition(":")[0].endswith(hosts):
+            return hosts[0]
+    return host
+
+
+@dataclass(frozen=True)
+class _Place:
+    """A bucket, and where a file or folder is in it; `host` is empty where the address does not tell."""
+
+    bucket: str
+    host: str
+    key: str
+
+
+def _place(address: str, store: Store) -> _Place:
+    found = urlsplit(address)
+    if found.scheme not in ("cos", "s3"):
         raise NotOffered(
-            f"watsonx cannot read {data.uri} from {store.describe()}",
+            f"watsonx cannot read from {address}",
             backend=BACKEND,
             hint="Say .upload(wx.COS(...)), or leave .upload() out: then the lines become an asset of the project.",
         )
-    return found.netloc.partition("@")[0], found.path.removeprefix("/")
+    bucket, _, host = found.netloc.partition("@")
+    return _Place(bucket, host or urlsplit(store.describe()).netloc.partition("@")[2], found.path.removeprefix("/"))

@@ -6,13 +6,15 @@ with the keys that the project tells those who may see them.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
 
-from wxtuning.adapters.watsonx.faults import BACKEND
+from wxtuning.adapters.watsonx.faults import BACKEND, Refused
 from wxtuning.adapters.watsonx.settings import revealed, veiled
 from wxtuning.errors import MissingDependency, NotOffered, Unavailable
 
@@ -21,12 +23,16 @@ if TYPE_CHECKING:
     from wxtuning.adapters.watsonx.settings import Settings
 
 MOST_BYTES = 16 * 2**20
+PIECE_BYTES = 2**20
 
 CONNECT_SECONDS, READ_SECONDS = 5, 30
 ROLES = ("viewer", "editor", "admin")
 """Whose keys are taken, those that may least first."""
 
 ROOTS = ("/wx_prompt_tune/", "/wx_fine_tune/")
+
+EMPTY = 416
+"""What is answered to who asks for a part of an empty file."""
 
 
 def read(service: Service, settings: Settings, place: str) -> bytes:
@@ -36,16 +42,35 @@ def read(service: Service, settings: Settings, place: str) -> bytes:
         NotOffered: if the service says nothing about how to get there.
         AdapterError: if it cannot be read.
     """
+    if address := _asset_file(service, place):
+        return service.read(address, most=MOST_BYTES)
+    return _object(_storage(service), place, _whole, settings)
+
+
+def end(service: Service, settings: Settings, place: str, size: int) -> bytes:
+    """The last bytes of a file, at most so many, however large it is.
+
+    Raises:
+        NotOffered, AdapterError: as for `read`.
+    """
+    if not (address := _asset_file(service, place)):
+        return _object(_storage(service), place, partial(_end, size=size), settings)
+    try:
+        return service.end(address, size=size)
+    except Refused as refusal:
+        if refusal.status == EMPTY:
+            return b""
+        raise
+
+
+def _asset_file(service: Service, place: str) -> str:
+    """The address of a file among the project's assets; empty for one that lies elsewhere."""
+    container = service.container
     for root in ROOTS:
         before, found, rest = place.partition(root)
         if found and before.endswith("/assets"):
-            return _asset_file(service, f"{root}{rest}")
-    return _object(_storage(service), place, settings)
-
-
-def _asset_file(service: Service, path: str) -> bytes:
-    container = service.container
-    return service.read(f"/v2/asset_files{path}?{container.kind}_id={container.id}", most=MOST_BYTES)
+            return f"/v2/asset_files{root}{rest}?{container.kind}_id={container.id}"
+    return ""
 
 
 @dataclass(frozen=True)
@@ -85,7 +110,7 @@ def _told(service: Service) -> _Storage | None:
     return _Storage(str(endpoint), str(bucket), access, secret) if access and secret and endpoint and bucket else None
 
 
-def _object(storage: _Storage, name: str, settings: Settings) -> bytes:
+def _object(storage: _Storage, name: str, reading: Reading, settings: Settings) -> bytes:
     try:
         import ibm_boto3  # noqa: F401 - told here if it is missing
     except ImportError as cause:
@@ -93,7 +118,7 @@ def _object(storage: _Storage, name: str, settings: Settings) -> bytes:
             "the files of a job on the cloud are read with ibm-cos-sdk", backend=BACKEND,
             hint="pip install 'wxtuning[watsonx]'",
         ) from cause  # fmt: skip
-    found = _content(storage, name.lstrip("/"), settings)
+    found = _content(storage, name.lstrip("/"), reading, settings)
     if isinstance(found, bytes):
         return found
     raise Unavailable(
@@ -103,18 +128,36 @@ def _object(storage: _Storage, name: str, settings: Settings) -> bytes:
     )
 
 
-def _content(storage: _Storage, key: str, settings: Settings) -> bytes | str:
+Reading = Callable[[Any, dict[str, str]], bytes | str]
+"""Takes from a client what is wanted of an object, or says why that cannot be had."""
+
+
+def _whole(client: Any, place: dict[str, str]) -> bytes | str:
+    with closing(client.get_object(**place)["Body"]) as body:
+        content = bytes(body.read(MOST_BYTES + 1))
+    # A part of it must not be taken for the whole.
+    return content if len(content) <= MOST_BYTES else f"it has more than {MOST_BYTES:,} bytes"
+
+
+def _end(client: Any, place: dict[str, str], *, size: int) -> bytes:
+    content = b""
+    # A store that knows no ranges gives out the whole.
+    with closing(client.get_object(**place, Range=f"bytes=-{size}")["Body"]) as body:
+        for piece in body.iter_chunks(PIECE_BYTES):
+            content = (content + piece)[-size:]
+    return content
+
+
+def _content(storage: _Storage, key: str, reading: Reading, settings: Settings) -> bytes | str:
     """The bytes of an object, or what kind of error there was: its frames hold keys, so it goes no further."""
     from ibm_botocore.exceptions import BotoCoreError, ClientError
 
     try:
-        with (
-            closing(_client(storage, settings)) as client,
-            closing(client.get_object(Bucket=storage.bucket, Key=key)["Body"]) as body,
-        ):
-            return bytes(body.read(MOST_BYTES))
+        with closing(_client(storage, settings)) as client:
+            return reading(client, {"Bucket": storage.bucket, "Key": key})
     except ClientError as refusal:
-        return str(refusal.response.get("Error", {}).get("Code") or "ClientError")
+        code = str(refusal.response.get("Error", {}).get("Code") or "ClientError")
+        return b"" if code in ("InvalidRange", str(EMPTY)) else code
     except (BotoCoreError, OSError, ValueError) as error:
         return type(error).__name__
 

@@ -42,6 +42,7 @@ __all__ = [
     "Collection",
     "Found",
     "Listed",
+    "alone",
     "check_alone",
     "find",
     "found_in",
@@ -96,7 +97,7 @@ def once(
         AdapterError: what the service said; then nothing was created.
     """
     creation = _Creation(collection, collection.place, tag, intents_of(settings), settings)
-    with _alone(f"{creation.place} {tag}", settings):
+    with alone(f"{creation.place} {tag}", settings):
         return creation.known(is_there) or creation.made(body)
 
 
@@ -127,7 +128,7 @@ def check_alone(collection: Collection, tag: str, *, settings: Settings) -> None
 
 
 @contextmanager
-def _alone(name: str, settings: Settings) -> Iterator[None]:
+def alone(name: str, settings: Settings) -> Iterator[None]:
     """One process and thread of this home at a time; the others wait as long as an attempt may take."""
     folder = home_folder() / "locks" / hashlib.sha256(name.encode()).hexdigest()[:16]
     deadline = Deadline(2 * settings.submit_settle + 60.0, settings.patience.clock)

@@ -152,6 +152,14 @@ class Service:
         asked = replace(self._asked("GET", address, query={}, due="bytes"), most=most)
         return self._wired.good(asked, signed=self._wired.is_own(asked)).body
 
+    def end(self, address: str, *, size: int) -> bytes:
+        """The last bytes behind an address, at most so many, also where it gives out nothing but the whole."""
+        asked = self._asked("GET", address, query={}, due="bytes", headers={"Range": f"bytes=-{size}"})
+        found = b""
+        for piece in self._wired.pieces(asked):
+            found = (found + piece)[-size:]
+        return found
+
     def patch(self, path: str, body: list[Json], *, within: Container | None = None) -> Json:
         """Change something (JSON patch)."""
         query = self._query(within, {})

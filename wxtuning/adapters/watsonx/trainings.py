@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from wxtuning.adapters.watsonx import files
-from wxtuning.adapters.watsonx.asked import References, body_of, results_of
+from wxtuning.adapters.watsonx.asked import Reference, body_of, results_of
 from wxtuning.adapters.watsonx.board import Board
 from wxtuning.adapters.watsonx.capabilities import SAAS_ENDED, WAYS_ON
 from wxtuning.adapters.watsonx.faults import BACKEND, Missing, Refused
@@ -57,13 +57,13 @@ class Trainings:
             for path in (TRAININGS, FINE_TUNINGS)
         }
 
-    def submit(self, request: TuningRequest, key: str, references: References) -> JobRef:
+    def submit(self, request: TuningRequest, key: str, reference: Reference) -> JobRef:
         """Start the job of this key, or find it.
 
         Args:
             request: What to tune.
             key: The job's own; it becomes a tag of it.
-            references: Called only if there is no such job yet.
+            reference: Called only if there is no such job yet.
 
         Raises:
             NotOffered: if the service tunes so no more.
@@ -78,7 +78,7 @@ class Trainings:
             nonlocal sent
             sent = True
             results = results_of(self._service.container, request.method, on_cloud=self._on_cloud)
-            return body_of(request, tag, references, results)
+            return body_of(request, tag, reference, results)
 
         identity = once(jobs, tag, body, settings=self._settings)
         if sent:
@@ -146,7 +146,7 @@ class Trainings:
         told = status_of(details)
         said = "\n".join(filter(None, (told.message, told.hint)))
         try:
-            text = self._file(place)[-LOG_BYTES:].decode(errors="replace") if (place := log_place(details)) else ""
+            text = self._end_of(place).decode(errors="replace") if (place := log_place(details)) else ""
         except AdapterError as cause:
             logger.warning("the log of %s cannot be read: %s", job, cause)
             text = ""
@@ -168,6 +168,9 @@ class Trainings:
 
     def _file(self, place: str) -> bytes:
         return files.read(self._service, self._settings, place)
+
+    def _end_of(self, place: str) -> bytes:
+        return files.end(self._service, self._settings, place, LOG_BYTES)
 
     def _one(self, path: str, identity: str) -> JobStatus:
         return status_of(self._service.get(f"{path}/{identity}"))

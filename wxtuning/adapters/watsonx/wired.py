@@ -69,9 +69,11 @@ class Wired:
     def pieces(self, asked: Asked) -> Iterator[bytes]:
         """A good answer as it comes."""
         found = self._signed(asked, self._transport.stream)
-        if isinstance(found, Reply):
-            raise refusal(asked, found, self._veil)
-        return found
+        if not isinstance(found, Reply):
+            return found
+        if found.is_good:  # a part of a file, say
+            return iter((found.body,))
+        raise refusal(asked, found, self._veil)
 
     def broken_off(self, asked: Asked, event: Mapping[str, Any]) -> AdapterError:
         """What an error in the middle of an answer means."""
