@@ -120,7 +120,7 @@ def test_a_search_that_is_none_stops_and_gives_up_nothing(cpd_wire, connected, t
     assets = Assets(backend.service, backend.settings)
     asset = assets.put(data, "odd", key)
     cpd_wire.breaks(SEARCH, Refusal(200, ODD[odd]), times=ALWAYS)
-    for ask in (lambda: assets.release(key), lambda: assets.put(data, "odd", f"{key}-other")):
+    for ask in (lambda: assets.release(key), lambda: assets.put(data, "other", key)):
         with pytest.raises(Unavailable):
             ask()
     cpd_wire.faults.clear()
