@@ -12,8 +12,17 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from wxtuning.adapters.watsonx.faults import BACKEND, Busy, Missing, Refused, Unsettled
-from wxtuning.adapters.watsonx.listed import entries_of, id_of, is_known, metadata_of
-from wxtuning.adapters.watsonx.once import Found, found_in, id_in, once, tag_of
+from wxtuning.adapters.watsonx.listed import (
+    Found,
+    entries_of,
+    found_in,
+    id_in,
+    id_of,
+    is_known,
+    metadata_of,
+    tag_of,
+)
+from wxtuning.adapters.watsonx.once import once
 from wxtuning.adapters.watsonx.service import MOST_PAGES, Json, Service
 from wxtuning.adapters.watsonx.settings import Settings
 from wxtuning.errors import NotOffered, Unavailable, UploadIntegrityError

@@ -11,8 +11,8 @@ from typing import Any, Literal, cast
 
 from wxtuning.adapters.watsonx.containers import named
 from wxtuning.adapters.watsonx.faults import BACKEND, Refused
-from wxtuning.adapters.watsonx.listed import entity_of, id_of, shown
-from wxtuning.adapters.watsonx.once import Found, found_in, id_in, once, tag_of
+from wxtuning.adapters.watsonx.listed import Found, entity_of, found_in, id_in, id_of, shown, tag_of
+from wxtuning.adapters.watsonx.once import once
 from wxtuning.adapters.watsonx.promotion import promoted
 from wxtuning.adapters.watsonx.service import Container, Json, Service
 from wxtuning.adapters.watsonx.settings import Settings

@@ -20,7 +20,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from wxtuning.adapters.watsonx.faults import BACKEND, Busy, Unsettled
-from wxtuning.adapters.watsonx.listed import Collection, Found, Listed, found_in, id_in, tag_of
+from wxtuning.adapters.watsonx.listed import Collection, Found
 from wxtuning.adapters.watsonx.settings import Settings
 from wxtuning.errors import (
     AdapterError,
@@ -37,20 +37,6 @@ from wxtuning.retry import LONGEST_OBEYED_SECONDS, Deadline
 
 if TYPE_CHECKING:
     from wxtuning.adapters.watsonx.service import Json
-
-__all__ = [
-    "Collection",
-    "Found",
-    "Listed",
-    "check_alone",
-    "find",
-    "found_in",
-    "id_in",
-    "intents_of",
-    "once",
-    "tag_of",
-    "trusted",
-]
 
 logger = logging.getLogger("wxtuning.watsonx")
 
