@@ -10,6 +10,7 @@ from wxtuning.cli import app
 from wxtuning.folder import home_folder
 from wxtuning.intents import Intents, Outcome
 from wxtuning.journal import Journal
+from wxtuning.status import JobState, JobStatus
 
 TAG = "wxtuning.demo-1"
 
@@ -83,8 +84,20 @@ def test_who_says_the_same_again_takes_nothing_back(finished):
     assert done(finished) == {"submit", "tune", "evaluate", "deploy"}
 
 
-def test_what_carries_a_name_in_place_of_a_tag_is_named_by_it():
+def test_a_job_that_failed_where_each_key_has_one_job_is_told_what_helps_there(rows):
+    from wxtuning.testing import FakeBackend
+
+    backend = FakeBackend(statuses=[JobStatus(state=JobState.FAILED, word="failed")])
+    experiment = wx.TuningExperiment("doubt").load(rows).to_jsonl(input="text", output="colour").on(backend)
+    with pytest.raises(wx.JobFailed, match="change the experiment's name") as caught:
+        experiment.run()
+    assert "submit_again" not in caught.value.hint
+    told = CliRunner().invoke(app, ["submit-again", experiment.plan().key])
+    assert "under another name" in told.exception.hint
+
+
+def test_what_is_made_for_no_run_is_named_by_its_key():
     intents = Intents(Journal(home_folder() / "journal.db"))
-    intents.begin("projects", "project fresh")
+    intents.begin("projects", "wxtuning.project fresh")
     wx.adopt("project fresh", "id-7")
-    assert intents.last("projects", "project fresh").id == "id-7"
+    assert intents.last("projects", "wxtuning.project fresh").id == "id-7"

@@ -257,10 +257,16 @@ def adopt_found(
 
 
 @app.command(name="submit-again")
-def send_again(run: Annotated[str, typer.Argument(help="The tag that the error named, or the run's key.")]) -> None:
-    """Say that what may have been created is not there; running the experiment again creates it."""
-    submit_again(run)
-    typer.echo(f"{run}: nothing is there; run the experiment again")
+def send_again(
+    run: Annotated[str, typer.Argument(help="The tag that the error named, or the run's key.")],
+    url: cli_places.Url = "", ready_file: cli_places.Ready = None, project: cli_places.Project = "",
+    space: cli_places.Space = "", ca: cli_places.CA = "",
+) -> None:  # fmt: skip
+    """Say that what may have been created is not there, or give up a job that failed or was cancelled; running the
+    experiment again creates it. A service is asked only for how a job ended: the run's own, from the environment."""
+    place = cli_places.place(url, ready_file, project, space, ca)
+    submit_again(run, on=None if isinstance(place, Local) else place)
+    typer.echo(f"{run}: run the experiment again; it is created then")
 
 
 @app.command()

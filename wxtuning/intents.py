@@ -37,7 +37,7 @@ class Outcome(StrEnum):
     EMPTY = "empty"
     """It did not appear within the settle time."""
     GIVEN_UP = "given up"
-    """A person said that there is nothing."""
+    """A person said that there is nothing; or that what is there, under the attempt's id, is not to be taken again."""
     SEVERAL = "several"
     """More than one thing has the tag; a person has to say which it is."""
 

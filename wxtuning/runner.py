@@ -19,9 +19,18 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from wxtuning import registry, steps
 from wxtuning.compare import Column, Comparison
-from wxtuning.errors import AdapterError, NotOffered, PlanError, Unavailable, WxTuningError
+from wxtuning.errors import (
+    AdapterError,
+    JobCanceled,
+    JobFailed,
+    NotOffered,
+    PlanError,
+    Unavailable,
+    WxTuningError,
+)
 from wxtuning.events import Call, Event, Pause, Progress, StepFinished, StepStarted
 from wxtuning.folder import locked, sha256_of, slug, write_atomically
+from wxtuning.intents import TAG, Intents
 from wxtuning.journal import Journal
 from wxtuning.plan import Plan
 from wxtuning.planner import Prepared
@@ -303,10 +312,14 @@ def _data(run: Run, name: str) -> DataRef:
 
 def _wait(run: Run, job: JobRef) -> Chain[None]:
     def act() -> Chain[object]:
-        status = yield from steps.wait(
-            run.tuner, job, run.plan.spec.wait, poll_seconds=run.plan.poll_seconds, clock=run.clock,
-            known=(yield from _called("tune", partial(_alive, run, job), lane=id(run.tuner))),
-        )  # fmt: skip
+        try:
+            status = yield from steps.wait(
+                run.tuner, job, run.plan.spec.wait, poll_seconds=run.plan.poll_seconds, clock=run.clock,
+                known=(yield from _called("tune", partial(_alive, run, job), lane=id(run.tuner))),
+            )  # fmt: skip
+        except (JobFailed, JobCanceled) as ended:
+            ended.hint = f"{ended.hint}{_anew(run)}"
+            raise
         try:
             curve = json.dumps([asdict(metric) for metric in run.tuner.metrics(job)])
             write_atomically(run.folder / "loss.json", curve.encode())
@@ -316,6 +329,15 @@ def _wait(run: Run, job: JobRef) -> Chain[None]:
         return status.word
 
     yield from _once(run, "tune", act)
+
+
+def _anew(run: Run) -> str:
+    """How this very job is started anew, where its backend was asked for it in a way that can be repeated."""
+    if not Intents(run.journal).latest(f"{TAG}{run.plan.job_key}"):
+        return ""
+    return (
+        f"\n  Or start this one anew: wxtuning.submit_again({run.key!r}) (`wxtuning submit-again`), then the same line."
+    )
 
 
 def _alive(run: Run, job: JobRef) -> JobStatus | Unavailable | None:

@@ -114,6 +114,19 @@ def test_a_serving_name_is_given_once_over_all_places(server, model):
     assert again.status_code == 409 and again.json()["errors"][0]["code"] == "serving_name_conflict"
 
 
+def test_whether_a_serving_name_is_free_is_asked_for_all_places_at_once(server, model):
+    name = new_name()
+    query = {**VERSION, "serving_name": name, "conflict": "true"}
+    with server.http() as http:
+        free = http.get("/ml/v4/deployments", params=query)
+        deployed(server, model, **named(name))
+        taken = http.get("/ml/v4/deployments", params=query)
+        placed = http.get("/ml/v4/deployments", params={**query, "space_id": server.space})
+    assert (free.status_code, free.content) == (204, b"")
+    assert taken.status_code == 409 and taken.json()["errors"][0]["code"] == "serving_name_conflict"
+    assert placed.status_code == 400 and "found space_id" in placed.json()["errors"][0]["message"]
+
+
 @pytest.mark.parametrize("name", ["with-hyphen", "x" * 37, "../up", "blank space", 7])
 def test_a_serving_name_that_cannot_be_is_refused(cpd, soft, name):
     answer = create(cpd, asset={"id": put(cpd, soft)}, **named(name))

@@ -12,7 +12,7 @@ from typing import Any, Literal
 from tests.storage.children import ended
 from tests.watsonx import jobs
 from wxtuning.adapters.watsonx import Watsonx
-from wxtuning.adapters.watsonx.once import Listed
+from wxtuning.adapters.watsonx.listed import Listed
 
 __all__ = ["PROCESSES", "ended", "started", "submit", "submit_when_all_are_ready"]
 

@@ -126,8 +126,12 @@ def test_a_deployment_that_was_deleted_is_made_again(deployments, server, tuned,
 # --- waiting ----------------------------------------------------------------------------------------------------------
 
 
-def initializing(shown):
-    return {**shown, "entity": {**shown["entity"], "status": {"state": "initializing"}}}
+def turned(state):
+    """To what a deployment in this state is shown as."""
+    return lambda shown: {**shown, "entity": {**shown["entity"], "status": {"state": state}}}
+
+
+initializing = turned("initializing")
 
 
 def test_a_deployment_is_waited_for_with_growing_pauses(deployments, tuned, key, wire, clock):
@@ -156,6 +160,19 @@ def test_a_deployment_that_failed_says_why_and_a_rerun_only_deploys(deployments,
     ref = deployments.deploy(tuned, SPEC, key)
     assert [one["metadata"]["id"] for one in made(server, key)] == [identity(ref)]
     assert not wire.of("POST /ml/v4/trainings")
+
+
+def test_a_deployment_that_failed_makes_way_once(deployments, server, tuned, key, wire):
+    weights = weights_of(server, tuned)
+    kept = weights.read_bytes()
+    weights.write_bytes(b"damaged")
+    with pytest.raises(AdapterError, match="failed: "):
+        deployments.deploy(tuned, SPEC, key)
+    weights.write_bytes(kept)
+    wire.breaks(MAKE, Refusal(429, headers={"Retry-After": "1"}))
+    ref = deployments.deploy(tuned, SPEC, key)
+    assert [one["metadata"]["id"] for one in made(server, key)] == [identity(ref)]
+    assert wire.asked["DELETE /ml/v4/deployments/{id}"] == 1
 
 
 def weights_of(server: Running, job: JobRef) -> Path:
@@ -188,9 +205,19 @@ def test_a_model_that_never_comes_ends_the_waiting(deployments, server, clock):
     assert clock() >= 300
 
 
+def test_a_model_that_the_service_was_told_not_to_store_is_not_waited_for(deployments, server, clock):
+    unstored = job(server, "training", auto_update_model=False)
+    with pytest.raises(AdapterError, match="auto_update_model false") as caught:
+        deployments.deploy(unstored, SPEC, f"unstored-{unstored.id[:8]}")
+    assert f"store_model(training_id='{unstored.id}')" in caught.value.hint
+    assert clock() == 0
+
+
 @pytest.mark.parametrize(
-    ("state", "error"), [("running", AdapterError), ("failed", JobFailed), ("canceled", JobFailed)]
-)
+    ("state", "error"),
+    [("running", AdapterError), ("failed", JobFailed), ("error", JobFailed), ("canceled", JobFailed),
+     ("cancelled", JobFailed)],
+)  # fmt: skip
 def test_a_job_without_a_model_is_not_deployed(deployments, server, wire, state, error):
     other = job(server, "training", state=state)
     with pytest.raises(error, match=f"is {state}"):
@@ -223,6 +250,36 @@ def test_a_serving_name_that_is_ours_already_is_taken_over(deployments, server, 
     assert deployments.deploy(tuned, asked, key) == first
     assert deployments.find(key) == first
     assert deployments.find(f"earlier-{key}") == first
+
+
+def test_a_serving_name_that_is_taken_over_gets_what_is_asked_for_now(deployments, server, tuned, key):
+    plain = DeploymentSpec(name="first", serving_name=f"tone_{key[-8:]}", tags=("team-a",))
+    deployments.deploy(tuned, plain, f"earlier-{key}")
+    asked = {"name": "second", "description": "new text", "tags": ("team-b",)}
+    deployments.deploy(tuned, plain.model_copy(update=asked), key)
+    (one,) = made(server, key)
+    assert (one["entity"]["name"], one["metadata"]["description"]) == ("second", "new text")
+    assert one["metadata"]["tags"] == [f"wxtuning.earlier-{key}", "team-a", f"wxtuning.{key}", "team-b"]
+    deployments.deploy(tuned, plain.model_copy(update={**asked, "description": "third"}), f"later-{key}")
+    assert made(server, key)[0]["metadata"]["description"] == "third"
+
+
+def test_a_list_that_lags_takes_no_tag_away_from_a_serving_name_that_is_taken_over(
+    deployments, server, tuned, key, wire
+):
+    asked = SPEC.model_copy(update={"serving_name": f"tone_{key[-8:]}"})
+    for run in (f"earlier-{key}", f"meanwhile-{key}"):
+        deployments.deploy(tuned, asked, run)
+    wire.breaks(LIST, Changed(lambda page: without(page, f"wxtuning.meanwhile-{key}")), times=ALWAYS)
+    deployments.deploy(tuned, asked, key)
+    assert made(server, f"meanwhile-{key}") == made(server, key)
+
+
+def without(page, tag):
+    """A list from before somebody put a tag."""
+    for one in page["resources"]:
+        one["metadata"]["tags"] = [other for other in one["metadata"].get("tags", []) if other != tag]
+    return page
 
 
 # --- spaces -----------------------------------------------------------------------------------------------------------
@@ -262,6 +319,16 @@ def test_a_deployment_in_a_space_is_deleted_there(deployments, server, tuned, ke
     assert not deployments.has(ref)
 
 
+def test_a_deployment_is_there_until_it_is_removed_or_failed_wherever_it_is(deployments, server, tuned, key, wire):
+    refs = [deployments.deploy(tuned, spec, f"{key}-{spec.space}") for spec in (SPEC, in_space(server))]
+    assert [deployments.has(ref) for ref in refs] == [True, True]
+    wire.breaks(SHOW, Changed(turned("failed")), times=2)
+    assert [deployments.has(ref) for ref in refs] == [False, False]
+    for ref in refs:
+        deployments.delete(ref)
+    assert [deployments.has(ref) for ref in refs] == [False, False]
+
+
 # --- LoRA -------------------------------------------------------------------------------------------------------------
 
 
@@ -282,6 +349,26 @@ def test_an_adapter_of_lora_goes_onto_its_deployed_base(deployments, server, lor
     with server.http() as http:
         where = {"version": "2026-01-01", "project_id": server.project}
         http.delete(f"/ml/v4/deployments/{base['metadata']['id']}", params=where)
+
+
+@pytest.mark.usefixtures("on_cpd")
+def test_an_adapter_is_not_put_onto_a_base_whose_deployment_failed(deployments, server, lora, wire):
+    base = models.deployed(server, models.put(server, None, method="base"))["metadata"]["id"]
+    adapter = completed(server, lora, method="lora")
+    wire.breaks(LIST, Changed(lambda page: with_failed(page, base)), times=ALWAYS)
+    deployments.deploy(adapter, SPEC, f"lora-{adapter.id[-8:]}")
+    (request,) = wire.of(MAKE)
+    assert request.json.get("base_deployment_id") != base
+    with server.http() as http:
+        http.delete(f"/ml/v4/deployments/{base}", params={"version": "2026-01-01", "project_id": server.project})
+
+
+def with_failed(page, identity):
+    """A list in which this deployment has failed."""
+    for one in page["resources"]:
+        if one["metadata"]["id"] == identity:
+            one["entity"]["status"] = {"state": "failed"}
+    return page
 
 
 @pytest.mark.usefixtures("on_cpd")
@@ -317,6 +404,53 @@ def test_a_serving_name_is_free_for_the_run_that_has_it_and_taken_for_a_run_that
     deployments.check(asked, f"other-{key}", lambda: True)
     with pytest.raises(AdapterError, match=f"is taken by deployment {identity(holder)}"):
         deployments.check(asked, f"other-{key}", lambda: False)
+
+
+def test_a_serving_name_that_is_taken_in_another_place_is_told_beforehand(deployments, server, tuned, key, wire):
+    asked = SPEC.model_copy(update={"serving_name": f"tone_{key[-8:]}"})
+    elsewhere = in_space(server).model_copy(update={"serving_name": asked.serving_name})
+    deployments.check(asked, key, lambda: True)
+    deployments.deploy(tuned, elsewhere, f"other-{key}")
+    with pytest.raises(AdapterError, match="is taken by a deployment in another project or space"):
+        deployments.check(asked, key, lambda: True)
+    deployments.check(elsewhere, f"other-{key}", lambda: True)
+    assert wire.asked[MAKE] == 1
+
+
+def test_a_name_that_the_runs_own_deployment_has_is_free_also_while_no_list_shows_that(deployments, tuned, key, wire):
+    asked = SPEC.model_copy(update={"serving_name": f"tone_{key[-8:]}"})
+    deployments.deploy(tuned, asked, key)
+    wire.breaks(LIST, Changed(lambda page: {**page, "resources": []}), where=by_name, times=ALWAYS)
+    deployments.check(asked, key, lambda: True)
+
+
+def by_name(request):
+    return "serving_name" in request.query and "conflict" not in request.query
+
+
+@pytest.mark.parametrize(
+    "answer", [Refusal(200, b'{"resources": []}'), Refusal(400), Refusal(404), Refusal(403), Refusal(500)],
+    ids=["a list", "400", "404", "403", "500"],
+)  # fmt: skip
+def test_a_service_that_does_not_tell_whether_a_name_is_free_elsewhere_is_not_in_the_way(
+    deployments, key, wire, answer
+):
+    wire.breaks(LIST, answer, where=lambda request: "conflict" in request.query, times=ALWAYS)
+    deployments.check(SPEC.model_copy(update={"serving_name": f"tone_{key[-8:]}"}), key, lambda: False)
+
+
+def test_a_model_of_a_space_is_not_to_be_promoted_and_the_plan_says_so(cpd_wire, connected):
+    rows = [{"input": f"comment {n}", "output": "good" if n % 2 else "bad"} for n in range(60)]
+    own = cpd_wire.running.space
+    with cpd_wire.running.http() as http:
+        body = {"name": "second", "storage": {}, "compute": []}
+        second = http.post("/v2/spaces", params={"version": "2026-01-01"}, json=body).json()["metadata"]["id"]
+    experiment = wx.TuningExperiment("s").load(rows).tune(wx.PromptTuning())
+    experiment = experiment.on(connected(cpd_wire, project=None, space=own))
+    with pytest.raises(wx.PlanError, match="promoted from a project only"):
+        experiment.deploy("sp", space=second).plan()
+    assert experiment.deploy("sp", space=own).plan()
+    assert experiment.deploy("sp").plan()
 
 
 def test_a_plan_tells_what_stands_against_its_deployment_beside_all_else(cpd_wire, connected):

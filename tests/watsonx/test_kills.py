@@ -7,6 +7,7 @@ import signal
 
 import pytest
 
+import wxtuning as wx
 from tests.watsonx import children, jobs
 from tests.watsonx.conftest import asked_of
 from tests.watsonx.faults import Before, Then
@@ -49,6 +50,19 @@ def test_a_kill_while_the_service_works_leaves_one_job(cpd_wire, backend_on_cpd,
     running.append(child(cpd_wire, home, tmp_path, key))
     assert children.ended(running[0]) == KILLED
     check_one_job(cpd_wire, backend_on_cpd, tmp_path, key, posts=1)
+
+
+@pytest.mark.parametrize("point", ["before", "after"])
+def test_a_kill_while_a_failed_job_is_started_anew_leaves_one_new_job(
+    cpd_wire, backend_on_cpd, home, tmp_path, key, point
+):
+    failed = backend_on_cpd.submit(jobs.request(tmp_path), key)
+    jobs.ended(cpd_wire.running, failed.id)
+    wx.submit_again(f"wxtuning.{key}", on=backend_on_cpd)
+    assert children.ended(child(cpd_wire, home, tmp_path, key, point)) == KILLED
+    again = backend_on_cpd.submit(jobs.request(tmp_path), key)
+    assert jobs.listed(cpd_wire.running, key) == [again.id, failed.id]
+    assert cpd_wire.asked[CREATE] == 2
 
 
 def test_two_processes_that_submit_at_once_send_one_request(cpd_wire, home, tmp_path, key):

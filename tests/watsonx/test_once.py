@@ -11,7 +11,8 @@ import pytest
 
 import wxtuning as wx
 from wxtuning.adapters.watsonx.faults import Busy, Refused, Unsettled
-from wxtuning.adapters.watsonx.once import Found, check_alone, find, intents_of, once
+from wxtuning.adapters.watsonx.listed import Found
+from wxtuning.adapters.watsonx.once import check_alone, find, intents_of, once
 from wxtuning.adapters.watsonx.settings import Settings
 from wxtuning.folder import home_folder
 from wxtuning.intents import Outcome

@@ -6,13 +6,17 @@ import itertools
 from dataclasses import replace
 
 import pytest
+from typer.testing import CliRunner
 
 import wxtuning as wx
+from tests.server import sdk_tuning
 from tests.watsonx import jobs
-from tests.watsonx.faults import HTML, LOGIN_PAGE, Dropped, Instead, Late, LostAnswer, Refusal, Silence, Without
+from tests.watsonx.faults import HTML, LOGIN_PAGE, Dropped, Instead, Late, LostAnswer, Refusal, Silence, Then, Without
 from tests.watsonx.jobs import CREATE, LIST
+from tests.watsonx.tuned import amend
 from tests.watsonx.wire import ALWAYS
 from wxtuning.adapters.watsonx.faults import Refused
+from wxtuning.cli import app
 from wxtuning.events import Call
 from wxtuning.folder import home_folder
 from wxtuning.intents import Intents, Outcome
@@ -140,6 +144,118 @@ def test_who_chose_to_be_asked_decides(cpd_wire, connected, asked, key):
     job = backend.submit(asked, key)
     assert jobs.listed(cpd_wire.running, key) == [job.id]
     assert cpd_wire.asked[CREATE] == 2
+
+
+# --- a job that failed, or was cancelled ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def failed(cpd_wire, backend_on_cpd, asked, key):
+    """A job that has failed."""
+    job = backend_on_cpd.submit(asked, key)
+    assert jobs.ended(cpd_wire.running, job.id)["state"] == "failed"
+    return job
+
+
+def test_a_failed_job_is_found_again_until_it_is_given_up_and_then_another_is_started(
+    cpd_wire, backend_on_cpd, asked, key, failed
+):
+    assert backend_on_cpd.submit(asked, key) == failed
+    wx.submit_again(f"wxtuning.{key}", on=backend_on_cpd)
+    assert backend_on_cpd.find(key) is None
+    again = backend_on_cpd.submit(asked, key)
+    assert (backend_on_cpd.submit(asked, key), backend_on_cpd.find(key)) == (again, again)
+    assert jobs.listed(cpd_wire.running, key) == [again.id, failed.id]
+    assert outcomes(f"wxtuning.{key}") == [Outcome.GIVEN_UP, Outcome.MADE]
+    assert cpd_wire.asked[CREATE] == 2
+
+
+def test_a_job_may_fail_again_and_again(cpd_wire, backend_on_cpd, asked, key, failed):
+    ids = [failed.id]
+    for _ in range(2):
+        wx.submit_again(f"wxtuning.{key}", on=backend_on_cpd)
+        ids.append(backend_on_cpd.submit(asked, key).id)
+        jobs.ended(cpd_wire.running, ids[-1])
+    assert len(set(ids)) == 3
+    assert cpd_wire.asked[CREATE] == 3
+
+
+@pytest.mark.parametrize("fault", LOST.values(), ids=LOST)
+def test_after_a_lost_answer_the_new_job_is_found_and_not_the_one_that_was_given_up(
+    cpd_wire, backend_on_cpd, asked, key, failed, fault
+):
+    wx.submit_again(f"wxtuning.{key}", on=backend_on_cpd)
+    cpd_wire.breaks(CREATE, fault)
+    again = backend_on_cpd.submit(asked, key)
+    assert jobs.listed(cpd_wire.running, key) == [again.id, failed.id]
+    assert cpd_wire.asked[CREATE] == 2
+
+
+@pytest.mark.parametrize("lost", [True, False])
+def test_a_list_that_shows_only_the_job_that_was_given_up_is_waited_for(
+    cpd_wire, clock, connected, asked, key, failed, lost
+):
+    backend = connected(cpd_wire)
+    wx.submit_again(f"wxtuning.{key}", on=backend)
+    cpd_wire.made.clear()
+    cpd_wire.breaks(CREATE, LostAnswer() if lost else Then(happens=lambda: None))
+    cpd_wire.breaks(LIST, Late(hiding=lambda: clock.now < 60.0), times=ALWAYS)
+    again = backend.submit(asked, key)
+    assert jobs.listed(cpd_wire.running, key) == [again.id, failed.id]
+    assert (cpd_wire.asked[CREATE], clock.now >= 60.0) == (2, lost)
+
+
+def test_a_lora_job_that_failed_is_started_anew(cpd_wire, backend_on_cpd, key, tmp_path):
+    asked = jobs.request(tmp_path, lora=True, r=4)
+    failed = backend_on_cpd.submit(asked, key)
+    jobs.ended(cpd_wire.running, failed.id.removeprefix("fine_tunings/"), jobs.FINE_TUNINGS)
+    wx.submit_again(f"wxtuning.{key}", on=backend_on_cpd)
+    again = backend_on_cpd.submit(asked, key)
+    ids = [f"fine_tunings/{one}" for one in jobs.listed(cpd_wire.running, key, jobs.FINE_TUNINGS)]
+    assert ids == [again.id, failed.id]
+
+
+@pytest.mark.parametrize("state", ["running", "completed"])
+def test_a_job_that_runs_or_is_completed_is_not_started_a_second_time(
+    cpd_wire, backend_on_cpd, asked, key, failed, state
+):
+    amend(cpd_wire.running, failed, status={"state": state})
+    with pytest.raises(wx.WxTuningError, match=f"{failed} is {state}; only one that failed") as caught:
+        wx.submit_again(f"wxtuning.{key}", on=backend_on_cpd)
+    assert "goes on with it" in caught.value.hint
+    assert backend_on_cpd.submit(asked, key) == failed
+    assert cpd_wire.asked[CREATE] == 1
+
+
+def test_a_run_whose_job_was_cancelled_by_accident_says_how_it_is_started_anew_and_goes_its_whole_way(
+    cpd_wire, connected, monkeypatch, tmp_path
+):
+    backend = connected(cpd_wire)
+    asked = wx.TuningExperiment(f"again-{tmp_path.name}", task="classification").load(sdk_tuning.rows(70))
+    experiment = asked.tune(num_epochs=1, batch_size=16).deploy("tone").wait(every=0.1).on(backend)
+    job = experiment.submit()
+    job.cancel()
+    jobs.ended(cpd_wire.running, job.id.removeprefix("watsonx:"))
+    run = job.so_far.key
+    with pytest.raises(wx.JobCanceled, match=rf"wxtuning.submit_again\('{run}'\)"):
+        experiment.run()
+    for name, value in environment(cpd_wire).items():
+        monkeypatch.setenv(name, value)
+    told = CliRunner().invoke(app, ["submit-again", run])
+    assert told.exit_code == 0, told.output
+    ended = experiment.run()
+    assert (ended.key, ended.state) == (run, "completed")
+    assert len(jobs.listed(cpd_wire.running, ended.plan.job_key)) == cpd_wire.asked[CREATE] == 2
+
+
+def environment(wire):
+    """Where the command line finds the service."""
+    said = {"URL": wire.url, "APIKEY": wire.ready["api_key"], "USERNAME": wire.ready["username"]}
+    said |= {"CA": wire.ready["ca"], "PROJECT_ID": wire.ready["project_id"]}
+    return {f"WATSONX_{name}": str(value) for name, value in said.items()}
+
+
+# --- a look-up that cannot be trusted ---------------------------------------------------------------------------------
 
 
 def test_a_look_up_that_fails_stops_with_tag_and_time_and_the_two_ways_on(cpd_wire, backend_on_cpd, asked, key):

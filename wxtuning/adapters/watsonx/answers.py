@@ -61,8 +61,8 @@ def _no_json(asked: Asked, reply: Reply) -> str:
     except ValueError:
         return "a page in HTML" if reply.body.lstrip()[:1] == b"<" else "something else"
     if found is None:
-        # Only who asks what is there must be told something.
-        return "nothing" if asked.method == "GET" else ""
+        # Only who asks what is there must be told something, if it is but that there is nothing to tell (204).
+        return "nothing" if asked.method == "GET" and reply.status != 204 else ""
     return "" if isinstance(found, dict) else f"a {type(found).__name__}"
 
 

@@ -16,8 +16,18 @@ from dataclasses import dataclass, field
 
 from wxtuning.adapters.watsonx.capabilities import MOST_BYTES
 from wxtuning.adapters.watsonx.faults import BACKEND, Busy, Missing, Refused, Unsettled
-from wxtuning.adapters.watsonx.listed import entries_of, id_of, is_known, metadata_of, shown
-from wxtuning.adapters.watsonx.once import Found, alone, found_in, id_in, intents_of, once, tag_of
+from wxtuning.adapters.watsonx.listed import (
+    Found,
+    entries_of,
+    found_in,
+    id_in,
+    id_of,
+    is_known,
+    metadata_of,
+    shown,
+    tag_of,
+)
+from wxtuning.adapters.watsonx.once import alone, intents_of, once
 from wxtuning.adapters.watsonx.service import MOST_PAGES, Json, Service
 from wxtuning.adapters.watsonx.settings import Settings
 from wxtuning.errors import AdapterError, NotOffered, Unavailable, UploadIntegrityError

@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr
 
 from wxtuning.adapters.watsonx.faults import BACKEND, Refused
-from wxtuning.adapters.watsonx.listed import id_of, is_known, metadata_of
-from wxtuning.adapters.watsonx.once import Found, found_in, id_in, once, tag_of
+from wxtuning.adapters.watsonx.listed import Found, found_in, id_in, id_of, is_known, metadata_of, tag_of
+from wxtuning.adapters.watsonx.once import once
 from wxtuning.adapters.watsonx.service import Json, Service
 from wxtuning.adapters.watsonx.settings import Settings
 from wxtuning.errors import AdapterError, NotOffered

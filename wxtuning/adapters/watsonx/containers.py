@@ -8,8 +8,8 @@ from difflib import get_close_matches
 from typing import Literal
 
 from wxtuning.adapters.watsonx.faults import BACKEND, Missing, Unsettled
-from wxtuning.adapters.watsonx.listed import is_known
-from wxtuning.adapters.watsonx.once import Found, once, tag_of
+from wxtuning.adapters.watsonx.listed import Found, is_known, tag_of
+from wxtuning.adapters.watsonx.once import once
 from wxtuning.adapters.watsonx.service import NOWHERE, Container, Json, Service
 from wxtuning.adapters.watsonx.settings import ID, Settings
 from wxtuning.errors import NotOffered

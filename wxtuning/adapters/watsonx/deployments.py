@@ -11,16 +11,17 @@ from typing import Any, Literal, cast
 
 from wxtuning.adapters.watsonx.containers import named
 from wxtuning.adapters.watsonx.faults import BACKEND, Refused
-from wxtuning.adapters.watsonx.listed import entity_of, id_of, shown
-from wxtuning.adapters.watsonx.once import Found, found_in, id_in, once, tag_of
+from wxtuning.adapters.watsonx.listed import Found, entity_of, found_in, id_in, id_of, metadata_of, shown, tag_of
+from wxtuning.adapters.watsonx.once import intents_of, once
 from wxtuning.adapters.watsonx.promotion import promoted
-from wxtuning.adapters.watsonx.service import Container, Json, Service
+from wxtuning.adapters.watsonx.service import NOWHERE, Container, Json, Service
 from wxtuning.adapters.watsonx.settings import Settings
+from wxtuning.adapters.watsonx.told import status_of
 from wxtuning.errors import AdapterError, JobFailed, NotOffered, Unavailable
-from wxtuning.intents import TAG
+from wxtuning.intents import TAG, Outcome
 from wxtuning.retry import LONGEST_OBEYED_SECONDS, Deadline
 from wxtuning.spec import DeploymentSpec
-from wxtuning.status import DeploymentRef, JobRef
+from wxtuning.status import DeploymentRef, JobRef, JobState
 
 DEPLOYMENTS = "/ml/v4/deployments"
 READY_SECONDS = 1800.0
@@ -68,7 +69,7 @@ class Deployments:
         return _ref(place, identity)
 
     def check(self, asked: DeploymentSpec, key: str, is_tuned: Callable[[], bool]) -> None:
-        """Make sure that there is such a space, and that the serving name is free or may be taken over.
+        """Make sure that a model can get there, and that the serving name is free or may be taken over.
 
         Args:
             asked: What will be deployed.
@@ -83,9 +84,13 @@ class Deployments:
             return
         making = _Making(self._service, place, tag_of(key))
         holder = making.holder(name)
-        if holder is None or making.tag in _tags(holder) or (_is_of_a_run(holder) and is_tuned()):
-            return
-        raise _taken(name, holder)
+        if holder is None:
+            # What the run has deployed already may hold the name, and not be listed yet.
+            is_in_the_way = not self._has_deployed(making) and self._is_in_use(name)
+        else:
+            is_in_the_way = making.tag not in _tags(holder) and not (_is_of_a_run(holder) and is_tuned())
+        if is_in_the_way:
+            raise _taken(name, holder)
 
     def find(self, key: str) -> DeploymentRef | None:
         """The deployment that was made with this key in the service's own project or space, or None."""
@@ -107,7 +112,33 @@ class Deployments:
     # --- what is deployed -------------------------------------------------------------------------------------------
 
     def _place(self, asked: DeploymentSpec) -> Container:
-        return named(self._service, "space", asked.space) if asked.space else self._service.container
+        """Where it is to answer.
+
+        Raises:
+            NotOffered: if there is no such space, or no model of this backend gets there.
+        """
+        own = self._service.container
+        place = named(self._service, "space", asked.space) if asked.space else own
+        if place != own and own.kind != "project":
+            raise NotOffered(
+                f"space is {asked.space!r}; models are promoted from a project only, and jobs run in space {own.id}",
+                backend=BACKEND,
+                hint="Leave space= out to deploy where the job runs, or tune in a project: wx.Watsonx(project=...).",
+            )
+        return place
+
+    def _has_deployed(self, making: _Making) -> bool:
+        """Whether the run has asked for its deployment, and was not refused."""
+        last = intents_of(self._settings).last(making.place, making.tag)
+        return last is not None and last.outcome is not Outcome.REFUSED
+
+    def _is_in_use(self, name: str) -> bool:
+        """Whether any project or space of the service has a serving name; no where the service does not tell."""
+        try:
+            self._service.get(DEPLOYMENTS, within=NOWHERE, serving_name=name, conflict="true")
+        except AdapterError as answer:
+            return isinstance(answer, Refused) and answer.status == 409
+        return False
 
     def _body(self, job: JobRef, asked: DeploymentSpec, place: Container, tag: str) -> Json:
         model, base = self._model(job)
@@ -134,15 +165,17 @@ class Deployments:
         return found
 
     def _model_now(self, job: JobRef) -> tuple[str, str] | None:
-        entity = entity_of(self._details(job))
-        state = entity.get("status", {}).get("state", "")
-        if state in ("failed", "canceled", "error"):
-            raise JobFailed(f"job {job} is {state}, so it has no model", job=str(job), hint="Tune again.")
-        if state != "completed":
-            raise AdapterError(f"job {job} is {state}", backend=BACKEND, hint="Wait until it is completed.")
+        details = self._details(job)
+        entity, status = entity_of(details), status_of(details)
+        if status.state in (JobState.FAILED, JobState.CANCELED):
+            raise JobFailed(f"job {job} is {status.word}, so it has no model", job=str(job), hint="Tune again.")
+        if status.state is not JobState.COMPLETED:
+            raise AdapterError(f"job {job} is {status.word}", backend=BACKEND, hint="Wait until it is completed.")
         if model := entity.get("model_id"):
             return str(model), ""
         tuned = (entity.get("tuned_model") or {}).get("id")
+        if not tuned and entity.get("auto_update_model") is False:
+            raise _unstored(job)
         base = entity.get("parameters", {}).get("base_model", {}).get("model_id", "")
         return (str(tuned), str(base)) if tuned else None
 
@@ -150,7 +183,8 @@ class Deployments:
         """The deployment of its base model that an adapter is put on, where there is one."""
         for one in self._service.pages(DEPLOYMENTS, within=place):
             entity = entity_of(one)
-            if entity.get("deployed_asset_type") in OF_BASES and entity.get("base_model_id") == base:
+            is_base = entity.get("deployed_asset_type") in OF_BASES and entity.get("base_model_id") == base
+            if is_base and state_of(one) != "failed":
                 return id_of(one)
         return ""
 
@@ -195,15 +229,17 @@ def _looked(look: Callable[[], Any]) -> tuple[Any, Unavailable | None]:
         return None, outage
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Making:
-    """The deployments of a project or space, as `once` sees them; one that failed counts as none."""
+    """The deployments of a project or space, as `once` sees them; one that failed counts as none.
+
+    Which of ours have failed is remembered from the look-ups, so that `create` need not list them again.
+    """
 
     service: Service
     container: Container
     tag: str
-    failed: list[str] = field(default_factory=list)
-    """Those of ours that failed, as far as a look-up saw them."""
+    failed: set[str] = field(default_factory=set)
 
     @property
     def place(self) -> str:
@@ -221,8 +257,8 @@ class _Making:
 
     def create(self, body: Json) -> str:
         """One POST; what failed before makes way, and a serving name that is ours already is taken over."""
-        for identity in self.failed:
-            self.service.delete(f"{DEPLOYMENTS}/{identity}", within=self.container)
+        while self.failed:
+            self.service.delete(f"{DEPLOYMENTS}/{self.failed.pop()}", within=self.container)
         try:
             made = self.service.create(DEPLOYMENTS, body, within=self.container)
         except Refused as refusal:
@@ -237,9 +273,21 @@ class _Making:
         holder = self.holder(name)
         if holder is None or not _is_ours(holder, body["asset"]["id"]):
             raise _taken(name, holder) from refusal
-        change = {"op": "replace", "path": "/tags", "value": [*dict.fromkeys([*_tags(holder), self.tag])]}
-        self.service.patch(f"{DEPLOYMENTS}/{id_of(holder)}", [change], within=self.container)
+        self._take_over(f"{DEPLOYMENTS}/{id_of(holder)}", body)
         return id_of(holder)
+
+    def _take_over(self, address: str, body: Json) -> None:
+        """Give a deployment the name, the description and the tags that are asked for now; others' tags stay."""
+        # Not as a list shows it, which may lag: a tag that another run has put there since would be taken away.
+        now = self.service.get(address, within=self.container)
+        told = {"name": "", **entity_of(now), **metadata_of(now)}
+        named = {name: value for name, value in body.items() if name in ("name", "description")}
+        wanted = {**named, "tags": [*dict.fromkeys([*_tags(now), *body["tags"]])]}
+        changes = [
+            {"op": "replace" if name in told else "add", "path": f"/{name}", "value": value}
+            for name, value in wanted.items()
+        ]
+        self.service.patch(address, changes, within=self.container)
 
     def holder(self, name: str) -> Json | None:
         """The deployment that has a serving name."""
@@ -250,7 +298,7 @@ class _Making:
             if state_of(one) != "failed":
                 yield found_in(one)
             elif self.tag in _tags(one):
-                self.failed.append(id_of(one))
+                self.failed.add(id_of(one))
 
     def _listed(self, **query: str) -> Iterator[Json]:
         return self.service.pages(DEPLOYMENTS, within=self.container, **query)
@@ -287,6 +335,15 @@ def _cause(deployment: Json) -> str:
     return "; ".join(filter(None, told)) or str((status.get("message") or {}).get("text") or "no cause was told")
 
 
+def _unstored(job: JobRef) -> AdapterError:
+    stored = f"client.repository.store_model(training_id={job.id.rpartition('/')[2]!r})"
+    return AdapterError(
+        f"job {job} was started with auto_update_model false, so its model is not stored",
+        backend=BACKEND,
+        hint=f"Tune again with wxtuning, which has every model stored; or take the SDK: {stored}, and deploy that.",
+    )
+
+
 def _explained(refusal: Refused) -> Refused:
     if refusal.field == "base_deployment_id":
         refusal.hint = "Deploy the base model in the same place first; the adapter is then put on it."
@@ -306,7 +363,11 @@ def _is_of_a_run(deployment: Json) -> bool:
 
 
 def _taken(name: str, holder: Json | None) -> AdapterError:
-    who = f"deployment {id_of(holder)} ({entity_of(holder).get('name', '')})" if holder else "a deployment elsewhere"
+    who = (
+        f"deployment {id_of(holder)} ({entity_of(holder).get('name', '')})"
+        if holder
+        else "a deployment in another project or space"
+    )
     return AdapterError(
         f"the serving name {name!r} is taken by {who}", backend=BACKEND,
         hint="Choose another one, .deploy(name, serving_name=...), or delete that deployment. A tuned model is kept.",

@@ -20,7 +20,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from wxtuning.adapters.watsonx.faults import BACKEND, Busy, Unsettled
-from wxtuning.adapters.watsonx.listed import Collection, Found, Listed, found_in, id_in, tag_of
+from wxtuning.adapters.watsonx.listed import Collection, Found
 from wxtuning.adapters.watsonx.settings import Settings
 from wxtuning.errors import (
     AdapterError,
@@ -37,21 +37,6 @@ from wxtuning.retry import LONGEST_OBEYED_SECONDS, Deadline
 
 if TYPE_CHECKING:
     from wxtuning.adapters.watsonx.service import Json
-
-__all__ = [
-    "Collection",
-    "Found",
-    "Listed",
-    "alone",
-    "check_alone",
-    "find",
-    "found_in",
-    "id_in",
-    "intents_of",
-    "once",
-    "tag_of",
-    "trusted",
-]
 
 logger = logging.getLogger("wxtuning.watsonx")
 
@@ -271,7 +256,7 @@ class _Creation:
         """What has the tag, by the service's own filter, compared again here."""
         listed = list(islice(self.collection.tagged(self.tag), MOST_LISTED))
         ours = [each for each in listed if self.tag in each.tags]
-        return _Look(sorted(ours, key=lambda each: each.created_at), clean=len(ours) == len(listed))
+        return _Look(self._in_question(ours), clean=len(ours) == len(listed))
 
     def _thorough_look(self) -> _Look | AdapterError:
         """As `look`, and among the newest things too where the filter shows nothing; or why there is no answer."""
@@ -280,9 +265,19 @@ class _Creation:
             if look.found:
                 return look
             ours = [each for each in self.collection.newest() if self.tag in each.tags]
-            return _Look(sorted(ours, key=lambda each: each.created_at), look.clean)
+            return _Look(self._in_question(ours), look.clean)
         except AdapterError as cause:
             return cause
+
+    def _in_question(self, ours: Sequence[Found]) -> Sequence[Found]:
+        """What is ours and was not given up, the oldest first."""
+        given_up = self._given_up()
+        return sorted((each for each in ours if each.id not in given_up), key=lambda each: each.created_at)
+
+    def _given_up(self) -> frozenset[str]:
+        """The ids of what carries the tag and a person does not want any more."""
+        attempts = self.intents.attempts(self.place, self.tag)
+        return frozenset(each.id for each in attempts if each.outcome is Outcome.GIVEN_UP)
 
     def only(self, found: Sequence[Found], attempt: Attempt | None) -> str:
         """The id of the one thing that was found; empty if none was."""

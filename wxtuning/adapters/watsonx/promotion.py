@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from wxtuning.adapters.watsonx.faults import BACKEND, Unsettled
-from wxtuning.adapters.watsonx.listed import id_of, is_known, metadata_of
-from wxtuning.adapters.watsonx.once import Found, once, tag_of
+from wxtuning.adapters.watsonx.listed import Found, id_of, is_known, metadata_of, tag_of
+from wxtuning.adapters.watsonx.once import once
 from wxtuning.adapters.watsonx.service import Container, Json, Service
 from wxtuning.adapters.watsonx.settings import Settings
 from wxtuning.intents import TAG

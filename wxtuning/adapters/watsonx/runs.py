@@ -8,7 +8,8 @@ from typing import Any
 from wxtuning.adapters.watsonx.faults import BACKEND, Missing
 from wxtuning.adapters.watsonx.listed import id_of, metadata_of
 from wxtuning.adapters.watsonx.service import Json, Service
-from wxtuning.adapters.watsonx.trainings import FINE_TUNINGS, TRAININGS, job_in, place_of, status_of
+from wxtuning.adapters.watsonx.told import status_of
+from wxtuning.adapters.watsonx.trainings import FINE_TUNINGS, TRAININGS, job_in, place_of
 from wxtuning.errors import JobLost, PlanError
 from wxtuning.found import FoundRun
 from wxtuning.spec import ANSWER_TOKENS, LoRA, Method, PromptTuning

@@ -44,7 +44,7 @@ def status_of(details: Mapping[str, Any]) -> JobStatus:
     )
 
 
-def is_known(word: str) -> bool:
+def is_documented(word: str) -> bool:
     """Whether a state is one of those that the service documents."""
     return word.lower() in _STATES
 

@@ -14,10 +14,11 @@ from wxtuning.adapters.watsonx.asked import Reference, body_of, results_of
 from wxtuning.adapters.watsonx.board import Board
 from wxtuning.adapters.watsonx.capabilities import SAAS_ENDED, WAYS_ON
 from wxtuning.adapters.watsonx.faults import BACKEND, Missing, Refused
-from wxtuning.adapters.watsonx.once import Listed, check_alone, find, found_in, once, tag_of
+from wxtuning.adapters.watsonx.listed import Listed, found_in, tag_of
+from wxtuning.adapters.watsonx.once import check_alone, find, once
 from wxtuning.adapters.watsonx.told import (
     inline_metrics,
-    is_known,
+    is_documented,
     log_place,
     metrics_in,
     metrics_place,
@@ -31,8 +32,6 @@ from wxtuning.status import JobRef, JobState, JobStatus, Metric
 if TYPE_CHECKING:
     from wxtuning.adapters.watsonx.service import Json, Service
     from wxtuning.adapters.watsonx.settings import Settings
-
-__all__ = ["FINE_TUNINGS", "TRAININGS", "Trainings", "job_in", "place_of", "status_of"]
 
 TRAININGS = "/ml/v4/trainings"
 FINE_TUNINGS = "/ml/v1/fine_tunings"
@@ -212,7 +211,7 @@ class _Memory:
         with self._lock:
             last = self._last.get(identity)
             self._keep(identity, status)
-            is_new = not is_known(status.word) and status.word not in self._words
+            is_new = not is_documented(status.word) and status.word not in self._words
             if is_new and len(self._words) < MOST_REMEMBERED:
                 self._words.add(status.word)
         if is_new:

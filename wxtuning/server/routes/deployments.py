@@ -70,11 +70,15 @@ def show(call: Call) -> JSON:
     return deployments.shown(_named(call), call.url)
 
 
-def list_all(call: Call) -> JSON:
+def list_all(call: Call) -> JSON | Answer:
     """Those of a project or space; with `conflict=true` only whether a serving name is free, wherever it is used."""
     if is_on(call.query, "conflict"):
+        if others := call.query.keys() - {"conflict", "serving_name", "version"}:
+            raise invalid(
+                f"conflict is asked with serving_name alone; found {', '.join(sorted(others))}", target="conflict"
+            )
         deployments.check_serving_name(call.house, call.query.get("serving_name", ""))
-        return page(call, PATH, (), _shown(call))
+        return Answer(body=None, status=204)
     found = deployments.all_of(call.house, call.container)
     for field, value_of in FILTERED.items():
         if given := call.query.get(field):
