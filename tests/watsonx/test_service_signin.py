@@ -152,7 +152,7 @@ def test_a_cluster_that_needs_a_user_is_known_before_anybody_is_asked(cpd_wire: 
 def test_a_cluster_at_an_address_of_ibms_says_that_it_needs_a_user(
     cpd_wire: Wire, connected: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("wxtuning.adapters.watsonx.settings.IBM", ("127.0.0.1",))
+    monkeypatch.setattr("wxtuning.adapters.watsonx.hosts.IBM", ("127.0.0.1",))
     with pytest.raises(AdapterError, match="Cloud Pak for Data, where a key alone is not enough") as failure:
         connected(cpd_wire, username=None).service.get(TRAININGS)
     assert "username=" in failure.value.hint
