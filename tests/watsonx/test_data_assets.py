@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import socket
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,7 @@ from wxtuning.adapters.watsonx.assets import Assets
 from wxtuning.adapters.watsonx.service import Service
 from wxtuning.adapters.watsonx.settings import Settings
 from wxtuning.adapters.watsonx.source import AssetRows
-from wxtuning.errors import InputChangedError, NotOffered, UploadIntegrityError
+from wxtuning.errors import AdapterError, InputChangedError, NotOffered, UploadIntegrityError
 from wxtuning.records import Record
 from wxtuning.status import DataRef
 
@@ -97,6 +99,24 @@ def test_lines_that_were_released_are_sent_again(assets, service, data, key):
     again = assets.put(data, "support-train", key)
     assert again != first
     assert named(service, data) == [again]
+
+
+@pytest.mark.parametrize("place", ["http://127.0.0.1:{port}/x", "//[127.0.0.1:{port}/x", "https://127.0.0.1:x/{port}"])
+def test_nothing_is_sent_or_read_in_clear_wherever_the_service_says_that_it_is(
+    assets, service, data, wire, key, other, place
+):
+    with closing(socket.create_server(("127.0.0.1", 0))) as plain:
+        plain.setblocking(False)
+        elsewhere = place.format(port=plain.getsockname()[1])
+        wire.breaks(ATTACH, Changed(lambda made: {**made, "url1": elsewhere}))
+        with pytest.raises(AdapterError, match="does not begin with https://"):
+            assets.put(data, "support-train", key)
+        assets.put(data, "support-train", other)
+        wire.breaks("GET /v2/assets/{id}/attachments/{id}", Changed(lambda shown: {**shown, "url": elsewhere}))
+        with pytest.raises(AdapterError, match="does not begin with https://"):
+            assets.put(data, "support-train", other)
+        with pytest.raises(BlockingIOError):
+            plain.accept()
 
 
 def test_a_file_that_changed_since_it_was_checked_is_not_sent(assets, data, wire, key):

@@ -23,7 +23,6 @@ import httpx
 
 from wxtuning.adapters.watsonx.asks import Asked, Lost, Reply
 from wxtuning.adapters.watsonx.departure import leaves
-from wxtuning.errors import WxTuningError
 from wxtuning.retry import Deadline, Patience
 
 CONNECTIONS = 32
@@ -59,10 +58,6 @@ class Line:
                 return body if isinstance(body, Lost) else Reply(response.status_code, _named(response), body)
         except httpx.HTTPError as error:
             return _lost(asked, error, limits, deadline)
-        except WxTuningError as error:
-            failure = error
-        # It could not be written down that the request leaves. The frames where that was tried hold its token.
-        raise failure.with_traceback(None)
 
     def stream(self, asked: Asked, deadline: Deadline) -> Stream | Reply | Lost:
         """A good answer, to be read as it comes; any other one whole."""

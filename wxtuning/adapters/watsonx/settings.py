@@ -169,8 +169,8 @@ def _problems_of_secret(name: str, secret: SecretStr | None) -> Iterator[str]:
 
 def is_token(secret: SecretStr) -> bool:
     """Whether a text can be sent as a token."""
-    value = secret.get_secret_value()
-    return value.isascii() and value.isprintable() and " " not in value
+    value: object = secret.get_secret_value()
+    return isinstance(value, str) and value != "" and value.isascii() and value.isprintable() and " " not in value
 
 
 def _problems_of_place(settings: Settings) -> Iterator[str]:
