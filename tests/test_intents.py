@@ -45,6 +45,15 @@ def test_an_attempt_is_open_until_its_outcome_is_known(intents):
     )
 
 
+def test_an_attempt_counts_from_when_its_request_left_last(home):
+    ticks = iter([10.0, 20.0, 30.0])
+    intents = Intents(Journal(home / "journal.db"), clock=lambda: next(ticks))
+    attempt, other = intents.begin("trainings", "wxtuning.demo"), intents.begin("trainings", "wxtuning.other")
+    intents.leaves(attempt)
+    assert intents.last("trainings", "wxtuning.demo").started.ticks == 30.0
+    assert intents.last("trainings", "wxtuning.other").started == other.started
+
+
 def test_attempts_are_counted_by_place_and_tag(intents):
     numbers = [intents.begin(place, tag).number for place, tag in [("a", "x"), ("a", "x"), ("b", "x"), ("a", "y")]]
     assert numbers == [1, 2, 1, 1]

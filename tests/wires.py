@@ -107,6 +107,8 @@ class Wire:
     closing: threading.Event = field(default_factory=threading.Event)
     lock: threading.Lock = field(default_factory=threading.Lock)
     errors: list[BaseException] = field(default_factory=list)
+    hang_up: Callable[[], None] = lambda: None
+    """Ends every connection, as a server that ends does."""
 
     def breaks(self, operation: str, act: Act, **when: Any) -> Fault:
         """From now on, this happens to requests of an operation (a pattern of the shell); `when` as in `Fault`.
@@ -214,6 +216,11 @@ class Exchange(ABC):
     def sent(self, content: bytes) -> None:
         """Send bytes as they are."""
         self._handler.wfile.write(content)
+
+    def heard_the_end(self) -> None:
+        """Wait until the client ends the connection."""
+        while self._handler.rfile.read1():
+            pass
 
     def hung_up(self) -> None:
         """End the connection as a server that ends does: the client sees its end."""
@@ -333,6 +340,7 @@ def opened(
 ) -> Iterator[AnyWire]:
     """The wire, open as long as the block; each request is an `exchange` of its own. With `tls` it speaks https."""
     server = _Server(wire, exchange, tls)
+    wire.hang_up = server.hang_up
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:

@@ -1,8 +1,8 @@
 """What is about to be created elsewhere, written down before it is asked for. Knows places, tags and times; sends
 nothing.
 
-An attempt is one request that creates something. Its row is on the disk before the request leaves, so that after a
-kill at any instruction nobody has to guess whether one was sent.
+An attempt is one request that creates something. Its row, with the time, is on the disk before the request leaves, so
+that after a kill at any instruction nobody has to guess whether one was sent, or how long ago at most.
 """
 
 from __future__ import annotations
@@ -59,7 +59,10 @@ class Moment:
 
 @dataclass(frozen=True, kw_only=True)
 class Attempt:
-    """One request to create what carries `tag`; `id` is what it made, or what was taken instead, once that is known."""
+    """One request to create what carries `tag`; `id` is what it made, or what was taken instead, once that is known.
+
+    It `started` when it was written down, or when its request left since.
+    """
 
     place: str
     tag: str
@@ -108,6 +111,19 @@ class Intents:
             found = connection.execute(f"INSERT INTO attempts ({_COLUMNS}) {counted} RETURNING number", row)
             (number,) = found.fetchone()
         return Attempt(place=place, tag=tag, number=number, started=moment, outcome=outcome, id=id)
+
+    def leaves(self, attempt: Attempt) -> None:
+        """Write down that the request of an attempt leaves now; from its last such moment on its time counts.
+
+        Raises:
+            JournalError: as for `begin`.
+        """
+        moment = self.now()
+        with self._journal.connection() as connection:
+            connection.execute(
+                "UPDATE attempts SET started_at = ?, boot = ?, ticks = ? WHERE place = ? AND tag = ? AND number = ?",
+                (moment.day.isoformat(), moment.boot, moment.ticks, attempt.place, attempt.tag, attempt.number),
+            )
 
     def end(self, attempt: Attempt, outcome: Outcome, id: str = "") -> None:
         """Write down what became of an attempt."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import time
 from collections.abc import Callable, Mapping
@@ -21,6 +22,13 @@ def refusal(status: int, code: str = "", message: str = "") -> bytes:
     """A refusal as watsonx writes it."""
     error = {"code": code or f"code_{status}", "message": message or f"refused with {status}", "more_info": ""}
     return json.dumps({"errors": [error], "trace": TRACE, "status_code": status}).encode()
+
+
+def token_for(*, seconds: float) -> str:
+    """A token that ends so soon; no server knows it."""
+    told = ({"alg": "RS256"}, {"exp": time.time() + seconds, "iat": time.time()})
+    parts = (base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=") for part in told)
+    return f"{'.'.join(parts)}.signed"
 
 
 def _answer(status: int, body: bytes | None, headers: Mapping[str, str]) -> Answer:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import json
+import socket
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -109,6 +111,24 @@ def test_lines_that_were_released_are_sent_again(assets, service, data, key):
     again = assets.put(data, "support-train", key)
     assert again != first
     assert named(service, data) == [again]
+
+
+@pytest.mark.parametrize("place", ["http://127.0.0.1:{port}/x", "//[127.0.0.1:{port}/x", "https://127.0.0.1:x/{port}"])
+def test_nothing_is_sent_or_read_in_clear_wherever_the_service_says_that_it_is(
+    assets, service, data, wire, key, other, place
+):
+    with closing(socket.create_server(("127.0.0.1", 0))) as plain:
+        plain.setblocking(False)
+        elsewhere = place.format(port=plain.getsockname()[1])
+        wire.breaks(ATTACH, Changed(lambda made: {**made, "url1": elsewhere}))
+        with pytest.raises(AdapterError, match="does not begin with https://"):
+            assets.put(data, "support-train", key)
+        assets.put(data, "support-train", other)
+        wire.breaks("GET /v2/assets/{id}/attachments/{id}", Changed(lambda shown: {**shown, "url": elsewhere}))
+        with pytest.raises(AdapterError, match="does not begin with https://"):
+            assets.put(data, "support-train", other)
+        with pytest.raises(BlockingIOError):
+            plain.accept()
 
 
 def test_a_file_that_changed_since_it_was_checked_is_not_sent(assets, data, wire, key):

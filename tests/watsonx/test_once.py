@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 import wxtuning as wx
+from wxtuning.adapters.watsonx.departure import leaves
 from wxtuning.adapters.watsonx.faults import Busy, Refused, Unsettled
 from wxtuning.adapters.watsonx.listed import Found
 from wxtuning.adapters.watsonx.once import check_alone, find, intents_of, once
@@ -306,8 +307,26 @@ def test_a_refusal_for_now_after_which_the_thing_is_there_all_the_same_creates_n
 def test_a_killed_attempt_is_looked_up_for_the_rest_of_its_settle_time(shelf, settings, clock):
     intents_of(settings).begin(shelf.place, TAG)
     clock.now += 100.0
-    assert (made(shelf, settings), shelf.posts, clock.now) == ("id-0", 1, 120.0)
+    silence = settings.patience.read_seconds  # for so long its request may have been under way
+    assert (made(shelf, settings), shelf.posts, clock.now) == ("id-0", 1, 120.0 + silence)
     assert outcomes(shelf, settings) == [Outcome.EMPTY, Outcome.MADE]
+
+
+def test_the_settle_time_of_a_killed_attempt_begins_when_its_request_leaves_last(shelf, settings, clock):
+    def create(body):
+        for _ in range(2):
+            clock.now += 110.0  # nobody takes the connection, say, or a token is waited for
+            leaves()
+        Shelf.create(shelf, body)
+        raise KeyboardInterrupt
+
+    shelf.create, shelf.lag = create, 60.0
+    with pytest.raises(KeyboardInterrupt):
+        made(shelf, settings)
+    del shelf.create
+    clock.now += 15.0
+    assert (made(shelf, settings), shelf.posts) == ("id-0", 1)
+    assert outcomes(shelf, settings) == [Outcome.MADE]
 
 
 def test_a_killed_attempt_that_did_create_is_found_and_nothing_is_sent(shelf, settings):

@@ -14,7 +14,7 @@ import pytest
 
 from tests.shown import every_logger, places_of, raised_by
 from tests.watsonx.conftest import Connect, asked_of
-from tests.watsonx.faults import Changed, Cut, Dropped, Instead, LostAnswer, Refusal, Silence, refusal
+from tests.watsonx.faults import Changed, Cut, Dropped, Instead, LostAnswer, Refusal, Silence, refusal, token_for
 from tests.watsonx.wire import ALWAYS, Act, Answer, Exchange, Wire
 from wxtuning.adapters.watsonx import Watsonx, files
 from wxtuning.adapters.watsonx.service import NOWHERE, Service
@@ -63,6 +63,12 @@ def echo(exchange: Exchange) -> None:
     exchange.answered(Answer(status=400, body=refusal(400, "bad_request", f"did not understand {heard}")))
 
 
+def created(exchange: Exchange) -> None:
+    """A server that answers a sign-in as if it had made something: with a token, and with all that it was sent."""
+    heard = f"{exchange.request.headers} {exchange.request.body.decode()}"
+    exchange.answered(Answer(status=201, body=json.dumps({**dict.fromkeys(TOKENS, WRONG), "message": heard}).encode()))
+
+
 FAULTS: dict[str, tuple[str, Act]] = {
     "expired": (LIST, Refusal(401)),
     "forbidden": (LIST, Refusal(403, refusal(403, "user_authorization_failed"))),
@@ -80,6 +86,7 @@ FAULTS: dict[str, tuple[str, Act]] = {
     "expired create": (CREATE, Instead(401)),
     "no token": (SIGN_IN, Refusal(401)),
     "echoed sign-in": (SIGN_IN, echo),
+    "a created token": (SIGN_IN, created),
     "trouble with tokens": (SIGN_IN, Refusal(503)),
     "a page for a token": (SIGN_IN, Refusal(200, b"<html>Log in</html>")),
     "nothing for a token": (SIGN_IN, Refusal(200, b"{}")),
@@ -102,6 +109,21 @@ def test_no_failure_shows_one(wire: Wire, clock: Any, secrets: Secrets, every_lo
     assert secrets.shown_in("\n".join(places_of(error))) == []
     assert secrets.shown_in("\n".join(every_log)) == []
     assert secrets.shown_in(repr(pickle.loads(pickle.dumps(error)))) == []
+
+
+@pytest.mark.parametrize("fault", [name for name, (operation, _) in FAULTS.items() if operation == SIGN_IN])
+def test_no_failure_to_renew_shows_one(
+    wire: Wire, clock: Any, secrets: Secrets, every_log: list[str], fault: str
+) -> None:
+    patience = Patience(read_seconds=0.3, attempts=2, sleep=clock.sleep, clock=clock)
+    service = Watsonx(**asked_of(wire, patience=patience)).service
+    # The SDK takes a token of seconds for an old one.
+    wire.breaks(SIGN_IN, Refusal(200, json.dumps(dict.fromkeys(TOKENS, token_for(seconds=5))).encode()))
+    wire.breaks(SIGN_IN, FAULTS[fault][1], times=ALWAYS)
+    error = raised_by(lambda: asked(service))
+    assert wire.asked["POST /icp4d-api/v1/authorize"] + wire.asked["POST /identity/token"] > 1
+    assert secrets.shown_in("\n".join(places_of(error))) == []
+    assert secrets.shown_in("\n".join(every_log)) == []
 
 
 def asked(service: Service) -> None:
@@ -198,6 +220,11 @@ def test_a_constructor_that_refuses_shows_none(wire: Wire, secrets: Secrets, mon
     monkeypatch.setenv("WATSONX_APIKEY", WRONG)
     for work in (
         lambda: Watsonx(url="ftp://x", **given),
+        lambda: Watsonx(url=f"https://me:{WRONG}@host:99999", project="p", token="a.b"),
+        lambda: Watsonx(url=f"https://me:{WRONG}@[bad", project="p", token="a.b"),
+        lambda: Watsonx(url=f"me:{WRONG}@host", project="p", token="a.b"),
+        lambda: Watsonx(url="https://x", platform_url=f"https://me:{WRONG}@x", project="p", token="a.b"),
+        lambda: Watsonx.from_env(url=f"https://me:{WRONG}@host:99999", project="p"),
         lambda: Watsonx(url="https://x", project="p", token=f"{WRONG}.a\nb"),
         lambda: Watsonx.from_env(),
         lambda: Watsonx.from_env(token=WRONG),

@@ -11,14 +11,26 @@ import httpx
 import pytest
 
 from tests.server.processes import Running
+from tests.shown import places_of, raised_by
 from tests.watsonx.conftest import Connect
 from tests.watsonx.faults import Changed, Cut, Drip, Dropped, Endless, Instead, LostAnswer, Refusal, refusal
 from tests.watsonx.wire import ALWAYS, Wire, wire_to
+from wxtuning.adapters.watsonx.asking import Asking, base
 from wxtuning.adapters.watsonx.containers import named
+from wxtuning.adapters.watsonx.departure import before_it_leaves
 from wxtuning.adapters.watsonx.faults import Missing, Refused, Unsettled
 from wxtuning.adapters.watsonx.service import NOWHERE, Container, Service
-from wxtuning.errors import AdapterError, AmbiguousSubmitError, NotAuthorized, NotOffered, Unavailable
+from wxtuning.errors import (
+    AdapterError,
+    AmbiguousSubmitError,
+    JournalError,
+    NotAuthorized,
+    NotOffered,
+    Unavailable,
+)
+from wxtuning.ports import Decoding
 from wxtuning.retry import Patience
+from wxtuning.spec import PromptTuning
 from wxtuning.testing import FakeClock
 from wxtuning.unsettled import submit_again
 
@@ -216,6 +228,54 @@ def test_a_create_goes_over_a_connection_of_its_own(cpd_wire: Wire, connected: C
     assert len({*ports, cpd_wire.of(LIST)[0].port}) == 3
 
 
+@pytest.mark.parametrize("of_the_caller", [False, True])
+def test_who_wants_to_know_when_a_create_leaves_is_told_before_it_has(
+    cpd_wire: Wire, connected: Connect, of_the_caller: bool
+) -> None:
+    with httpx.Client(verify=cpd_wire.running.tls) as client:
+        service = connected(cpd_wire, http_client=client if of_the_caller else None).service
+        _ = service.container
+        seen: list[tuple[int, int]] = []
+
+        def leaves() -> None:
+            seen.append((cpd_wire.asked[f"POST {SPACES}"], cpd_wire.connections - opened))
+
+        opened = cpd_wire.connections
+        with before_it_leaves(leaves):
+            service.get(TRAININGS)
+            new_space(service, "told")
+        new_space(service, "not told")
+    assert [sent for sent, _ in seen] == [0]
+    assert of_the_caller or seen == [(0, 1)]  # the connection is there by then
+
+
+def test_a_create_that_never_left_is_not_told(cpd: Running, connected: Connect) -> None:
+    with wire_to(cpd) as wire:
+        service = connected(wire).service
+        _ = service.container
+    with (
+        pytest.raises(Unavailable, match="could not be reached"),
+        before_it_leaves(lambda: pytest.fail("nothing leaves")),
+    ):
+        service.create(SPACES, {"name": "n"}, within=NOWHERE)
+
+
+def test_a_create_that_cannot_be_written_down_does_not_leave(cpd_wire: Wire, connected: Connect) -> None:
+    service = connected(cpd_wire).service
+    _ = service.container
+
+    def full() -> None:
+        raise JournalError("the disk is full")
+
+    with before_it_leaves(full):
+        error = raised_by(lambda: service.create(SPACES, {"name": "n"}, within=NOWHERE))
+    assert str(error).startswith("the disk is full")
+    assert cpd_wire.asked[f"POST {SPACES}"] == 0
+    token = cpd_wire.of("GET *")[-1].header("authorization").rpartition(" ")[2]
+    assert token
+    assert token not in "\n".join(places_of(error))
+
+
 def test_what_is_gone_is_removed(service: Service) -> None:
     identity = new_space(service, "gone")
     for _ in range(2):
@@ -252,6 +312,8 @@ def test_no_token_goes_to_another_host(cpd_wire: Wire, connected: Connect) -> No
         other.breaks("GET /x", Refusal(200, b"signed"))
         with pytest.raises(AdapterError, match="no token is sent there"):
             service.get(f"{other.url}{TRAININGS}")
+        with pytest.raises(AdapterError, match="does not begin with https://"):
+            service.get(f"{cpd_wire.url.replace('https', 'http')}{TRAININGS}")
         assert service.read(f"{other.url}/x?signature=1", most=10) == b"signed"
         assert [(request.query, request.header("authorization")) for request in other.requests] == [
             ({"signature": "1"}, "")
@@ -275,15 +337,20 @@ def test_no_more_is_read_than_was_asked_for(cpd_wire: Wire, connected: Connect) 
         service.read(f"{TRAININGS}?version=2026-01-01&project_id={cpd_wire.running.project}", most=10)
 
 
+@pytest.mark.parametrize("of_the_caller", [False, True])
 @pytest.mark.parametrize("headers_too", [False, True])
-def test_an_answer_byte_by_byte_ends_at_the_deadline(cpd_wire: Wire, connected: Connect, headers_too: bool) -> None:
-    service = connected(cpd_wire, patience=Patience(total_seconds=0.6)).service
-    _ = service.container
-    cpd_wire.breaks(LIST, Drip(0.1, headers_too), times=ALWAYS)
-    began = time.monotonic()
-    with pytest.raises(Unavailable):
-        service.get(TRAININGS)
-    assert time.monotonic() - began < 4  # the headers alone take twice as long
+def test_an_answer_byte_by_byte_ends_at_the_deadline(
+    cpd_wire: Wire, connected: Connect, headers_too: bool, of_the_caller: bool
+) -> None:
+    with httpx.Client(verify=cpd_wire.running.tls) as client:
+        own = {"http_client": client} if of_the_caller else {}
+        service = connected(cpd_wire, patience=Patience(total_seconds=0.6), **own).service
+        _ = service.container
+        cpd_wire.breaks(LIST, Drip(0.1, headers_too), times=ALWAYS)
+        began = time.monotonic()
+        with pytest.raises(Unavailable, match=r"0\.6 s"):
+            service.get(TRAININGS)
+        assert time.monotonic() - began < 4  # the headers alone take twice as long
     assert cpd_wire.asked[LIST] == 1
 
 
@@ -344,6 +411,43 @@ def test_events_that_are_none_are_refused(cpd_wire: Wire, connected: Connect, co
     cpd_wire.breaks(f"POST {STREAM}", Streamed(content))
     with pytest.raises(Unavailable, match=said):
         list(streamed(connected(cpd_wire).service))
+
+
+@pytest.mark.parametrize("asking", [False, True])
+@pytest.mark.parametrize(
+    ("event", "kind"),
+    [
+        (b"event: error\ndata: " + refusal(500, "trouble", "it broke") + b"\n\n", Unavailable),
+        (b"data: {}\n\n", Unavailable),
+        (b"data: <html>\n\n", Unavailable),
+    ],
+    ids=["error", "no result", "no object"],
+)
+def test_a_stream_that_went_wrong_keeps_no_connection_however_long_its_error_is_kept(
+    cpd_wire: Wire, connected: Connect, event: bytes, kind: type, asking: bool
+) -> None:
+    service, ended = connected(cpd_wire).service, threading.Event()
+
+    def endless(exchange: Any) -> None:
+        exchange.sent(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Length: 99999\r\n\r\n" + event)
+        exchange.heard_the_end()
+        ended.set()
+
+    cpd_wire.breaks("POST *_stream", endless)
+    with pytest.raises(kind) as kept:
+        consumed(service, asking=asking)
+    assert ended.wait(10)
+    assert kept.value.__traceback__
+
+
+def consumed(service: Service, *, asking: bool) -> None:
+    """Read a stream until something is wrong with it."""
+    if asking:
+        ref = base(PromptTuning(model="google/flan-t5-small"), "{{input}}")
+        list(Asking(service, lambda model: None).stream(ref, "x", Decoding(max_new_tokens=5)))
+    for event in streamed(service):
+        if "n" not in event:
+            raise Unavailable("no result", backend="watsonx")
 
 
 # --- a client of the caller's -----------------------------------------------------------------------------------------

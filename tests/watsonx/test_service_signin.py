@@ -17,7 +17,7 @@ import pytest
 
 from tests.server.processes import serving
 from tests.watsonx.conftest import Connect, asked_of
-from tests.watsonx.faults import Instead, Refusal, refusal
+from tests.watsonx.faults import Instead, Refusal, refusal, token_for
 from tests.watsonx.wire import ALWAYS, Wire, wire_to
 from wxtuning.adapters.watsonx import Watsonx
 from wxtuning.adapters.watsonx.faults import Unsettled
@@ -121,6 +121,12 @@ def test_a_wrong_key_is_asked_with_once(wire: Wire, connected: Connect) -> None:
     assert signed_in(wire) == 1
 
 
+def test_a_service_is_signed_in_to_however_its_address_is_spelt(wire: Wire, connected: Connect) -> None:
+    named = ("url", "platform_url", "auth_url")
+    loud = {name: url.replace("127.0.0.1", "LocalHost") for name, url in asked_of(wire).items() if name in named}
+    assert "resources" in connected(wire, **loud).service.get(TRAININGS)
+
+
 def test_a_password_is_sent_to_the_named_host_only(cpd_wire: Wire, connected: Connect) -> None:
     password = cpd_wire.ready["password"]
     assert "resources" in connected(cpd_wire, api_key=None, password=password).service.get(TRAININGS)
@@ -152,7 +158,7 @@ def test_a_cluster_that_needs_a_user_is_known_before_anybody_is_asked(cpd_wire: 
 def test_a_cluster_at_an_address_of_ibms_says_that_it_needs_a_user(
     cpd_wire: Wire, connected: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("wxtuning.adapters.watsonx.settings.IBM", ("127.0.0.1",))
+    monkeypatch.setattr("wxtuning.adapters.watsonx.hosts.IBM", ("127.0.0.1",))
     with pytest.raises(AdapterError, match="Cloud Pak for Data, where a key alone is not enough") as failure:
         connected(cpd_wire, username=None).service.get(TRAININGS)
     assert "username=" in failure.value.hint
@@ -164,6 +170,26 @@ def test_a_cluster_that_does_not_tell_its_version_is_told_it(cpd_wire: Wire, con
         connected(cpd_wire).service.get(TRAININGS)
     assert "version='5.2'" in failure.value.hint
     assert connected(cpd_wire, version="5.1").service.version == "5.1"
+
+
+@pytest.mark.parametrize(
+    ("told", "asked", "said"), [("7.1.0", None, "does not know its version"), (None, "7.1", "knows no such version")]
+)
+def test_a_cluster_of_an_unknown_version_is_named(
+    cpd_wire: Wire, connected: Connect, told: str | None, asked: str | None, said: str
+) -> None:
+    answer = Refusal(200, json.dumps({"version": told}).encode()) if told else Refusal(404)
+    cpd_wire.breaks("GET /ml/wml_services/v2/version", answer, times=ALWAYS)
+    with pytest.raises(AdapterError, match=said):
+        connected(cpd_wire, version=asked).service.get(TRAININGS)
+
+
+@pytest.mark.parametrize("status", [201, 202, 206])
+def test_a_sign_in_is_answered_with_200_only(cpd_wire: Wire, connected: Connect, status: int) -> None:
+    token = json.dumps({"token": cpd_wire.running.token}).encode()
+    cpd_wire.breaks(SIGN_IN["cpd"], Refusal(status, token), times=ALWAYS)
+    with pytest.raises(AdapterError, match=f"answered POST /icp4d-api/v1/authorize with HTTP {status}; expected"):
+        connected(cpd_wire).service.get(TRAININGS)
 
 
 @pytest.mark.parametrize("answer", [{}, {"token": None}, {"token": "x"}, {"token": "a.b.c"}, {"token": 7}])
@@ -240,9 +266,41 @@ def test_the_process_is_as_before(cpd_wire: Wire, connected: Connect, monkeypatc
     assert dict(os.environ) == before
     assert (GlobalHttpxSettings.verify, GlobalHttpxSettings.proxies) == ("theirs", {"https://": "theirs"})
     assert warnings.filters == filters
-    assert not any(
-        logging.getLogger(name).disabled for name in ("ibm_watsonx_ai.client", "ibm_watsonx_ai.wml_client_error")
-    )
+
+
+def test_the_sdk_is_quiet_while_it_renews_a_token(
+    cpd_wire: Wire, connected: Connect, clock: FakeClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    said: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        logging.getLogger("ibm_watsonx_ai.wml_client_error").warning("of a token")
+        said.append(seconds)
+
+    service = connected(cpd_wire, patience=Patience(sleep=sleep, clock=clock)).service
+    old = json.dumps({"token": token_for(seconds=5)}).encode()  # so short a time is over for the SDK
+    cpd_wire.breaks(SIGN_IN["cpd"], Refusal(200, old))
+    cpd_wire.breaks(SIGN_IN["cpd"], Refusal(503))
+    assert "resources" in service.get(TRAININGS)
+    assert said
+    assert [record.name for record in caplog.records if record.name.startswith("ibm")] == []
+
+
+def test_others_hear_the_sdk_while_it_is_quiet_for_us(
+    cpd_wire: Wire, connected: Connect, caplog: pytest.LogCaptureFixture
+) -> None:
+    theirs = logging.getLogger("ibm_watsonx_ai.wml_client_error")
+
+    def said_meanwhile(exchange: Any) -> None:
+        theirs.warning("of another thread")
+        Refusal(200, b"{}")(exchange)
+
+    cpd_wire.breaks(SIGN_IN["cpd"], said_meanwhile, times=ALWAYS)
+    with pytest.raises(AdapterError):
+        connected(cpd_wire).service.get(TRAININGS)
+    theirs.warning("afterwards")
+    said = [record.message for record in caplog.records if record.name == theirs.name]
+    assert said == ["of another thread", "afterwards"]
 
 
 def test_a_version_that_differs_warns_nobody(cpd_wire: Wire, connected: Connect) -> None:

@@ -59,7 +59,9 @@ def test_a_good_one_asks_nobody() -> None:
         ({"url": "http://127.0.0.1:8080"}, "wxtuning serve --tls"),
         ({"url": "cpd.example.com"}, "no address of a server"),
         ({"url": "https://ada:secret@cpd.example.com"}, "holds a user or a password"),
+        ({"url": "ada:secret@cpd.example.com:99999"}, "holds a user or a password"),
         ({"url": "https://cpd.example.com:port"}, "no address of a server"),
+        ({"url": "https://[cpd.example.com"}, "no address of a server"),
         ({"url": "https://cpd.example.com/?x=1"}, "no address of a server"),
         ({"url": "https://cpd.example.com/zen/"}, "the server's is https://cpd.example.com;"),
         ({"url": "https://cpd.example.com:8443/zen/?context=x#/home"}, "the server's is https://cpd.example.com:8443;"),
@@ -105,6 +107,29 @@ def test_what_is_wrong_is_said_with_its_value(changed: dict[str, Any], said: str
 )
 def test_where_a_key_or_token_is_enough_no_user_is_asked_for(changed: dict[str, Any]) -> None:
     assert Watsonx(**{**GOOD, "username": None, **changed}).settings.username is None
+
+
+@pytest.mark.parametrize(
+    "spelling",
+    [
+        "https://cpd.example.com/",
+        "https://cpd.example.com:443",
+        "https://CPD.Example.com:",
+        "HTTPS://cpd.example.com:443//",
+    ],
+)
+def test_a_service_is_the_same_however_its_address_is_spelt(spelling: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    backend = Watsonx(**{**GOOD, "url": spelling})
+    assert backend == Watsonx(**GOOD)
+    assert backend.service.host == "cpd.example.com"
+    monkeypatch.setenv("WATSONX_APIKEY", KEY)
+    monkeypatch.setenv("WATSONX_URL", spelling)
+    assert pickle.loads(pickle.dumps(backend)) == Watsonx(**GOOD)
+
+
+def test_another_port_is_another_service_and_an_address_of_numbers_keeps_its_brackets() -> None:
+    urls = ("https://cpd.example.com:8443", "https://[2001:DB8::1]:8443/")
+    assert [Watsonx(**{**GOOD, "url": url}).settings.url for url in urls] == [urls[0], "https://[2001:db8::1]:8443"]
 
 
 def test_all_that_is_wrong_is_said_at_once() -> None:
@@ -235,9 +260,10 @@ def test_an_unpickled_one_takes_its_key_from_the_environment(monkeypatch: pytest
     assert pickle.loads(pickle.dumps(Watsonx(**GOOD, submit_settle=3.0))) == Watsonx(**GOOD, submit_settle=3.0)
 
 
-def test_a_key_of_another_service_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("elsewhere", ["https://elsewhere.example.com", "https://cpd.example.com:8443", "https://[no"])
+def test_a_key_of_another_service_is_not_taken(monkeypatch: pytest.MonkeyPatch, elsewhere: str) -> None:
     monkeypatch.setenv("WATSONX_APIKEY", KEY)
-    monkeypatch.setenv("WATSONX_URL", "https://elsewhere.example.com")
+    monkeypatch.setenv("WATSONX_URL", elsewhere)
     again = pickle.loads(pickle.dumps(Watsonx(**GOOD)))
     with pytest.raises(NotAuthorized, match="do not travel with a pickle"):
         again.find("k")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import partial
 from typing import Any
 
@@ -80,8 +80,8 @@ class Asking:
         path, body = self._request(ref, STREAM, text, parameters(decoding))
         came, reason = "", ""
         try:
-            with _explained():
-                for event in self._service.stream(path, body):
+            with _explained(), closing(self._service.stream(path, body)) as events:
+                for event in events:
                     result = _result(event)
                     came += (piece := str(result.get("generated_text", "")))
                     reason = str(result.get("stop_reason", "")).lower()

@@ -22,7 +22,7 @@ from wxtuning.adapters.watsonx.deployments import Deployments
 from wxtuning.adapters.watsonx.faults import BACKEND, Missing
 from wxtuning.adapters.watsonx.runs import Runs
 from wxtuning.adapters.watsonx.service import Service
-from wxtuning.adapters.watsonx.settings import OnUnknown, Settings, problems_of, public, tidied, veiled
+from wxtuning.adapters.watsonx.settings import OnUnknown, Settings, problems_of, public, tidied, veiled, without_user
 from wxtuning.adapters.watsonx.source import AssetRows
 from wxtuning.adapters.watsonx.trainings import Trainings
 from wxtuning.errors import NotAuthorized, NotOffered, PlanError
@@ -92,6 +92,9 @@ class Watsonx:
     ) -> None:
         # Before anything can go wrong in a frame that holds them.
         api_key, password, token = veiled(api_key), veiled(password), veiled(token)
+        url, platform_url, auth_url = (
+            without_user(url), platform_url and without_user(platform_url), auth_url and without_user(auth_url),
+        )  # fmt: skip
         self.settings = Settings(
             url=url, project=project, space=space, create_project=create_project, api_key=api_key, username=username,
             password=password, token=token, ca=ca, platform_url=platform_url, auth_url=auth_url, version=version,

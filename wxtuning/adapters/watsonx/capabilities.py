@@ -11,9 +11,9 @@ from datetime import UTC, date, datetime
 from difflib import get_close_matches
 from functools import cached_property
 from typing import Any
-from urllib.parse import urlsplit
 
 from wxtuning.adapters.watsonx.faults import BACKEND
+from wxtuning.adapters.watsonx.hosts import is_saas
 from wxtuning.adapters.watsonx.service import NOWHERE, Json, Service
 from wxtuning.errors import NotOffered, Unavailable
 from wxtuning.ports import Limits, ModelOffer, Range
@@ -114,7 +114,7 @@ class Capabilities:
         return tunable[method.model]
 
     def _refuse_what_has_ended(self, method: Method) -> None:
-        if _is_saas(self._service.host) and self._today().isoformat() >= SAAS_ENDED:
+        if is_saas(self._service.host) and self._today().isoformat() >= SAAS_ENDED:
             raise NotOffered(
                 f"watsonx.ai SaaS ({self._service.host}) takes no new tuning since {SAAS_ENDED}",
                 backend=BACKEND, hint=WAYS_ON,
@@ -148,14 +148,6 @@ class Capabilities:
 
     def _offer(self, spec: Json) -> ModelOffer:
         return offer(spec, self._today())
-
-
-def _is_saas(host: str) -> bool:
-    """Whether IBM itself runs it."""
-    return f".{urlsplit(f'//{host}').hostname}".endswith(_OF_IBM)
-
-
-_OF_IBM = (".cloud.ibm.com", ".wxai.ibm.com", ".saas.ibm.com", ".ibmforusgov.com")
 
 
 def offer(spec: Mapping[str, Any], today: date) -> ModelOffer:

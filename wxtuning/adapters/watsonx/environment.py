@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from wxtuning.adapters.watsonx.settings import veiled
+from wxtuning.adapters.watsonx.hosts import tidy
+from wxtuning.adapters.watsonx.settings import veiled, without_user
 from wxtuning.errors import PlanError
 
 VARIABLES: Mapping[str, tuple[str, ...]] = {
@@ -26,6 +27,7 @@ VARIABLES: Mapping[str, tuple[str, ...]] = {
 """What the environment may say, under the names of IBM's and LangChain's users; the first that is set counts."""
 
 SECRETS = ("api_key", "password", "token")
+ADDRESSES = ("url", "platform_url", "auth_url")
 ALTERNATIVES = (SECRETS, ("project", "space"))
 """Of these one is enough: what was given stands for all of them."""
 
@@ -53,7 +55,8 @@ def complete(told: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any
 
 def hidden(values: Mapping[str, Any]) -> dict[str, Any]:
     """The same with secrets that show themselves to nobody; done before anything can go wrong in a frame with them."""
-    return {name: veiled(value) if name in SECRETS else value for name, value in values.items()}
+    hiding = {**dict.fromkeys(SECRETS, veiled), **dict.fromkeys(ADDRESSES, without_user)}
+    return {name: hiding[name](value) if name in hiding else value for name, value in values.items()}
 
 
 def _missing(found: Mapping[str, Any]) -> Iterator[str]:
@@ -111,8 +114,14 @@ def chosen(found: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]
 
 def credentials_for(url: str, environ: Mapping[str, str]) -> dict[str, Any]:
     """The credentials in the environment, if it speaks of no other service."""
-    other = _first(environ, VARIABLES["url"]).rstrip("/")
-    if other and other != url:
+    if (other := _first(environ, VARIABLES["url"])) and not _is_same(other, url):
         return {}
     found = hidden({name: _first(environ, VARIABLES[name]) for name in SECRETS})
     return next(({name: value} for name, value in found.items() if value), {})
+
+
+def _is_same(address: str, other: str) -> bool:
+    try:
+        return tidy(address) == tidy(other)
+    except ValueError:
+        return False

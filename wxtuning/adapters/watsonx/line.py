@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
@@ -22,6 +22,7 @@ import httpcore
 import httpx
 
 from wxtuning.adapters.watsonx.asks import Asked, Lost, Reply
+from wxtuning.adapters.watsonx.departure import leaves
 from wxtuning.retry import Deadline, Patience
 
 CONNECTIONS = 32
@@ -38,7 +39,8 @@ class Line:
     Args:
         ca: The file of a certificate authority; None: those that are commonly trusted.
         patience: How long to wait for a connection, and for a byte.
-        given: The caller's own `httpx.Client`, whose connections are used instead; None: our own.
+        given: The caller's own `httpx.Client`, whose connections are used instead; None: our own. Of a connection that
+            was open before, only each silence is bounded, not the whole of an answer's head.
     """
 
     def __init__(self, *, ca: str | Path | None, patience: Patience, given: httpx.Client | None = None) -> None:
@@ -49,26 +51,27 @@ class Line:
 
     def send(self, asked: Asked, deadline: Deadline) -> Reply | Lost:
         """The whole answer."""
+        limits = self._limits(asked, deadline)
         try:
-            with self._opened(asked, deadline) as response:
+            with self._opened(asked, deadline, limits) as response:
                 body = _whole(response, asked.most, deadline)
                 return body if isinstance(body, Lost) else Reply(response.status_code, _named(response), body)
         except httpx.HTTPError as error:
-            return self._lost(asked, error)
+            return _lost(asked, error, limits, deadline)
 
     def stream(self, asked: Asked, deadline: Deadline) -> Stream | Reply | Lost:
         """A good answer, to be read as it comes; any other one whole."""
-        request = self._request(asked, deadline)
+        limits = self._limits(asked, deadline)
         try:
             with _limited(deadline):
-                response = self._way(asked).handle_request(request)
+                response = self._way(asked).handle_request(_request(asked, limits))
             if response.status_code == 200:
                 return Stream(response, deadline, asked.most)
             with closing(response):
                 body = _whole(response, asked.most, deadline)
             return body if isinstance(body, Lost) else Reply(response.status_code, _named(response), body)
         except httpx.HTTPError as error:
-            return self._lost(asked, error)
+            return _lost(asked, error, limits, deadline)
 
     def close(self) -> None:
         """Close the connections that are ours."""
@@ -77,29 +80,18 @@ class Line:
             way.close()
 
     @contextmanager
-    def _opened(self, asked: Asked, deadline: Deadline) -> Iterator[httpx.Response]:
-        with _limited(deadline), closing(self._way(asked).handle_request(self._request(asked, deadline))) as response:
+    def _opened(self, asked: Asked, deadline: Deadline, limits: httpx.Timeout) -> Iterator[httpx.Response]:
+        with _limited(deadline), closing(self._way(asked).handle_request(_request(asked, limits))) as response:
             yield response
 
-    def _request(self, asked: Asked, deadline: Deadline) -> httpx.Request:
-        silence = min(self._patience.read_seconds * asked.patience, max(deadline.left, 0.001))
-        limits = httpx.Timeout(silence, connect=self._patience.connect_seconds)
-        # An answer whose size is known is no bomb.
-        headers = {"Accept-Encoding": "identity", "User-Agent": _sender(), **asked.headers}
-        if asked.mime:
-            headers["Content-Type"] = asked.mime
-        if asked.token:
-            token = asked.token.get_secret_value()
-            headers["Authorization"] = f"{'Bearer' if '.' in token else 'Basic'} {token}"
-        url = httpx.URL(asked.address, params=list(asked.query)) if asked.query else httpx.URL(asked.address)
-        content = asked.body if asked.method not in ("GET", "HEAD", "DELETE") else None
-        return httpx.Request(
-            asked.method, url, headers=headers, content=content, extensions={"timeout": limits.as_dict()}
-        )
+    def _limits(self, asked: Asked, deadline: Deadline) -> httpx.Timeout:
+        left = max(deadline.left, 0.001)
+        silence = min(self._patience.read_seconds * asked.patience, left)
+        return httpx.Timeout(silence, connect=min(self._patience.connect_seconds, left))
 
     def _way(self, asked: Asked) -> httpx.BaseTransport:
         if self._given is not None:
-            return self._given._transport_for_url(httpx.URL(asked.address))
+            return _bounded(self._given._transport_for_url(httpx.URL(asked.address)))
         proxy = _proxy_for(asked.address)
         # What must not be sent twice goes over a connection of its own, which nobody closes for being idle.
         key = proxy, asked.safe
@@ -107,23 +99,49 @@ class Line:
             self._ways.setdefault(key, _Transport(self._trust, proxy, kept=CONNECTIONS if asked.safe else 0))
         return self._ways[key]
 
-    def _lost(self, asked: Asked, error: httpx.HTTPError) -> Lost:
-        unsent = isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError))
-        for cause in _causes(error):
-            if isinstance(cause, ssl.SSLCertVerificationError):
-                return Lost(f"shows a certificate that is not trusted ({cause.verify_message})", True, UNTRUSTED, True)
-            if isinstance(cause, ssl.SSLError) and unsent:
-                return Lost(f"does not speak TLS ({cause.reason})", True, NO_TLS)
-            if isinstance(cause, socket.gaierror):
-                return Lost(f"is not known by that name ({cause.strerror})", True, UNKNOWN)
-        hint = PROXY if _proxy_for(asked.address) and unsent else AGAIN
-        seconds = self._patience.connect_seconds if unsent else self._patience.read_seconds * asked.patience
-        if isinstance(error, httpx.TimeoutException):
-            what = "could not be reached" if unsent else "did not answer"
-            return Lost(f"{what} in {seconds:g} s", unsent, hint)
-        reason = next((e.strerror for e in _causes(error) if isinstance(e, OSError) and e.strerror), "")
-        what = "could not be reached" if unsent else "broke off the connection"
-        return Lost(f"{what}{f' ({reason})' if reason else ''}", unsent, hint)
+
+def _request(asked: Asked, limits: httpx.Timeout) -> httpx.Request:
+    # An answer whose size is known is no bomb.
+    headers = {"Accept-Encoding": "identity", "User-Agent": _sender(), **asked.headers}
+    if asked.mime:
+        headers["Content-Type"] = asked.mime
+    if asked.token:
+        token = asked.token.get_secret_value()
+        headers["Authorization"] = f"{'Bearer' if '.' in token else 'Basic'} {token}"
+    url = httpx.URL(asked.address, params=list(asked.query)) if asked.query else httpx.URL(asked.address)
+    content = asked.body if asked.method not in ("GET", "HEAD", "DELETE") else None
+    extensions = {"timeout": limits.as_dict(), **({} if asked.safe else {"trace": _traced})}
+    return httpx.Request(asked.method, url, headers=headers, content=content, extensions=extensions)
+
+
+def _traced(event: str, _: object) -> None:
+    # By now there is a connection: what comes next are the request's first bytes.
+    if event.endswith("send_request_headers.started"):
+        leaves()
+
+
+def _lost(asked: Asked, error: httpx.HTTPError, limits: httpx.Timeout, deadline: Deadline) -> Lost:
+    unsent = isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError))
+    for cause in _causes(error):
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return Lost(f"shows a certificate that is not trusted ({cause.verify_message})", True, UNTRUSTED, True)
+        if isinstance(cause, ssl.SSLError) and unsent:
+            return Lost(f"does not speak TLS ({cause.reason})", True, NO_TLS)
+        if isinstance(cause, socket.gaierror):
+            return Lost(f"is not known by that name ({cause.strerror})", True, UNKNOWN)
+    hint = PROXY if _proxy_for(asked.address) and unsent else AGAIN
+    if isinstance(error, httpx.TimeoutException):
+        what = "could not be reached" if unsent else "did not answer"
+        return Lost(f"{what} in {_waited(error, limits, deadline):g} s", unsent, hint)
+    reason = next((e.strerror for e in _causes(error) if isinstance(e, OSError) and e.strerror), "")
+    what = "could not be reached" if unsent else "broke off the connection"
+    return Lost(f"{what}{f' ({reason})' if reason else ''}", unsent, hint)
+
+
+def _waited(error: httpx.TimeoutException, limits: httpx.Timeout, deadline: Deadline) -> float:
+    """The seconds that were waited for: until the deadline, or the limit that was reached before it."""
+    limit = limits.connect if isinstance(error, httpx.ConnectTimeout) else limits.read
+    return round(deadline.seconds if deadline.left <= 0 or limit is None else limit, 1)
 
 
 UNTRUSTED = "If that is your own cluster, name the file of its certificate authority: Watsonx(ca=...) or WATSONX_CA."
@@ -165,15 +183,24 @@ class Stream:
 
 
 class _Transport(httpx.HTTPTransport):
-    """With connections whose every wait ends at the deadline of the request."""
+    """With connections of our own."""
 
     def __init__(self, trust: ssl.SSLContext, proxy: str, *, kept: int) -> None:
         limits = httpx.Limits(
             max_connections=CONNECTIONS, max_keepalive_connections=kept, keepalive_expiry=KEEP_SECONDS
         )  # fmt: skip
         super().__init__(verify=trust, trust_env=False, limits=limits, proxy=proxy or None)
-        # httpx offers no way to say this; without it a server that sends a header byte by byte is waited for.
-        self._pool._network_backend = _Backend(self._pool._network_backend)
+        _bounded(self)
+
+
+def _bounded(way: httpx.BaseTransport) -> httpx.BaseTransport:
+    """A transport whose new connections end every wait at the deadline of the request, where it has one."""
+    # httpx offers no way to say this; without it a server that sends a header byte by byte is waited for. Requests that
+    # a caller sends over a client of his own have no deadline here, and go as before.
+    pool = cast(httpx.HTTPTransport, way)._pool
+    if not isinstance(pool._network_backend, _Backend):
+        pool._network_backend = _Backend(pool._network_backend)
+    return way
 
 
 @dataclass
@@ -182,6 +209,12 @@ class _Backend(httpcore.NetworkBackend):
 
     def connect_tcp(self, host: str, port: int, timeout: float | None = None, *others: Any, **more: Any) -> Any:
         return _Timed(self.inner.connect_tcp(host, port, _at_most(timeout), *others, **more))
+
+    def connect_unix_socket(self, path: str, timeout: float | None = None, *others: Any, **more: Any) -> Any:
+        return _Timed(self.inner.connect_unix_socket(path, _at_most(timeout), *others, **more))
+
+    def sleep(self, seconds: float) -> None:
+        self.inner.sleep(seconds)
 
 
 @dataclass

@@ -1,8 +1,8 @@
 """What is created once, however often it is asked for. Knows tags, attempts and look-ups; knows no kind of thing.
 
-The service takes no client token, so a thing is known by its tag. An attempt is written down, one POST leaves, and
-where nobody knows what became of it the tag is looked up until the settle time is over. Only a clean look-up that
-stays empty for all that time means that nothing was created.
+The service takes no client token, so a thing is known by its tag. An attempt is written down, and again in the moment
+when its one POST leaves; where nobody knows what became of it the tag is looked up until the settle time is over. Only
+a clean look-up that stays empty for all that time means that nothing was created.
 
 Processes of one home wait for each other. Two machines do not know of each other: whoever comes second finds the tag,
 unless both send within the time that the service's list lags behind. Then two things carry the tag, which
@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from wxtuning.adapters.watsonx.departure import before_it_leaves
 from wxtuning.adapters.watsonx.faults import BACKEND, Busy, Unsettled
 from wxtuning.adapters.watsonx.listed import Collection, Found
 from wxtuning.adapters.watsonx.settings import Settings
@@ -149,12 +150,17 @@ class _Creation:
         """The id of what is there already; empty if nothing is."""
         last = self.intents.last(self.place, self.tag)
         if last and last.outcome is Outcome.OPEN:
-            return self._settled(last, self.intents.now().seconds_since(last.started))
+            return self._settled(last, self._settled_seconds(last))
         if last and last.outcome is Outcome.ADOPTED:
             return self._adopted(last)
         if last and last.outcome is Outcome.MADE and is_there(last.id):
             return last.id
         return self.found(last)
+
+    def _settled_seconds(self, attempt: Attempt) -> float:
+        """The seconds of the settle time that are over for certain, of an attempt whose process did not end it."""
+        # The request may have been on its way until it would have been given up; who answered before has acted.
+        return self.intents.now().seconds_since(attempt.started) - self.settings.patience.read_seconds
 
     def _adopted(self, attempt: Attempt) -> str:
         """The id that a person named, if the service knows it."""
@@ -198,7 +204,8 @@ class _Creation:
         """The id of what one POST made; empty if it certainly made nothing and another may."""
         attempt = self.intents.begin(self.place, self.tag)
         try:
-            identity = self.collection.create(body)
+            with before_it_leaves(lambda: self.intents.leaves(attempt)):
+                identity = self.collection.create(body)
         except Busy as busy:
             self.intents.end(attempt, Outcome.REFUSED)
             if number + 1 == MOST_ATTEMPTS:
@@ -226,7 +233,7 @@ class _Creation:
 
         Args:
             attempt: Whose outcome nobody knows.
-            passed: Seconds of the settle time that are over.
+            passed: Seconds of the settle time that are over; negative before it begins.
         """
         deadline = Deadline(self.settings.submit_settle - passed, self.settings.patience.clock)
         pause = FIRST_PAUSE_SECONDS

@@ -12,6 +12,7 @@ import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 from wxtuning.adapters.watsonx.faults import BACKEND
@@ -27,6 +28,7 @@ WRITTEN = ("DEPLOYMENT_PLATFORM", "DEPLOYMENT_PRIVATE", "WX_CLIENT_VERIFY_REQUES
 LOGGERS = ("ibm_watsonx_ai.client", "ibm_watsonx_ai.wml_client_error")
 
 _lock = threading.RLock()
+_is_quiet: ContextVar[bool] = ContextVar("is_quiet", default=False)
 
 
 def _fresh_lock() -> None:
@@ -71,7 +73,7 @@ def alone() -> Iterator[Any]:
     """The SDK, uninfluenced and without a trace; one thread of the process at a time."""
     with _lock:
         package = sdk()
-        with _environment(), _settings(), _silence():
+        with _environment(), _settings(), _no_warnings(), quiet():
             yield package
 
 
@@ -100,16 +102,25 @@ def _settings() -> Iterator[None]:
 
 
 @contextmanager
-def _silence() -> Iterator[None]:
-    # It warns of what is no fault of the caller's, and logs every error that it makes, with the service's answer.
-    loggers = [logging.getLogger(name) for name in LOGGERS]
-    before = [logger.disabled for logger in loggers]
-    for logger in loggers:
-        logger.disabled = True
+def _no_warnings() -> Iterator[None]:
+    # It warns of what is no fault of the caller's.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """What the SDK logs in this block and thread is heard by nobody: it logs every error with the service's answer."""
+    for name in LOGGERS:
+        logging.getLogger(name).addFilter(_heard)
+    before = _is_quiet.set(True)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
+        yield
     finally:
-        for logger, was in zip(loggers, before, strict=True):
-            logger.disabled = was
+        _is_quiet.reset(before)
+
+
+def _heard(_: logging.LogRecord) -> bool:
+    # It stays with the loggers, where it changes nothing: taken away, it might be missed by another thread's block.
+    return not _is_quiet.get()

@@ -11,16 +11,18 @@ import json
 import os
 import threading
 import weakref
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
-from urllib.parse import parse_qsl, urljoin, urlsplit
+from urllib.parse import SplitResult, parse_qsl, urljoin, urlsplit
 
 from wxtuning.adapters.watsonx.asks import Asked
 from wxtuning.adapters.watsonx.faults import BACKEND, Missing
+from wxtuning.adapters.watsonx.hosts import origin
 from wxtuning.adapters.watsonx.listed import entries_of
 from wxtuning.adapters.watsonx.settings import Settings
-from wxtuning.errors import MissingDependency, Unavailable
+from wxtuning.errors import AdapterError, MissingDependency, Unavailable
 
 if TYPE_CHECKING:
     from wxtuning.adapters.watsonx.wired import Wired
@@ -113,16 +115,17 @@ class Service:
         query = self._query(within or NOWHERE, {})
         return self._json("POST", path, query=query, body=body, patience=MODEL_PATIENCE)
 
-    def stream(self, path: str, body: Json) -> Iterator[Json]:
+    def stream(self, path: str, body: Json) -> Generator[Json]:
         """The events of an answer as they come (server-sent events); the beginning is asked again, never the middle."""
         from wxtuning.adapters.watsonx.events import events
 
         asked = self._asked("POST", path, query=self._query(NOWHERE, {}), body=body, patience=MODEL_PATIENCE)
-        pieces = self._wired.pieces(replace(asked, headers={"Accept": "text/event-stream"}))
-        for event in events(pieces, asked.host):
-            if event.name == "error":
-                raise self._wired.broken_off(asked, event.data)
-            yield event.data
+        # Closed here: an error that is kept keeps this frame, and so the connection.
+        with closing(self._wired.pieces(replace(asked, headers={"Accept": "text/event-stream"}))) as pieces:
+            for event in events(pieces, asked.host):
+                if event.name == "error":
+                    raise self._wired.broken_off(asked, event.data)
+                yield event.data
 
     def create(self, path: str, body: Json, *, within: Container | None = None, in_query: bool = False) -> Json:
         """Send a POST once; never repeated by anything below.
@@ -197,13 +200,25 @@ class Service:
         return found if isinstance(found, dict) else {}
 
     def _asked(self, method: str, path: str, *, query: Mapping[str, Any], body: object = None, **how: Any) -> Asked:
-        place = urlsplit(urljoin(self._wired.base(path), path))
+        place = self._placed(path)
         own = parse_qsl(place.query, keep_blank_values=True)
         sent = {} if body is None else {"body": json.dumps(body).encode(), "mime": "application/json"}
         return Asked(
             method=method, address=f"{place.scheme}://{place.netloc}{place.path}",
             query=(*own, *((name, str(value)) for name, value in query.items())), **{"safe": True, **sent, **how},
         )  # fmt: skip
+
+    def _placed(self, path: str) -> SplitResult:
+        # The service itself says where files are; neither they nor a token go there in clear.
+        with suppress(ValueError):
+            place = urlsplit(urljoin(self._wired.base(path), path))
+            if origin(place.geturl()).startswith("https://"):
+                return place
+        raise AdapterError(
+            f"{self.host} gave an address that does not begin with https://, or is none; nothing was sent there",
+            backend=BACKEND,
+            hint="Whoever runs the service can change what it says of itself and of its storage.",
+        )
 
     @property
     def _wired(self) -> Wired:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import SecretStr
 
+from wxtuning.adapters.watsonx.hosts import is_ibms, origin, tidy
 from wxtuning.retry import Patience
 
 if TYPE_CHECKING:
@@ -46,10 +47,9 @@ class Settings:
     patience: Patience = field(default_factory=Patience, repr=False, compare=False)
 
     @property
-    def hosts(self) -> frozenset[str]:
-        """Those that were named."""
-        named = (self.url, self.platform_url, self.auth_url)
-        return frozenset(urlsplit(url).netloc for url in named if url)
+    def origins(self) -> frozenset[str]:
+        """The servers that were named."""
+        return frozenset(origin(url) for url in (self.url, self.platform_url, self.auth_url) if url)
 
     @property
     def secrets(self) -> tuple[SecretStr, ...]:
@@ -65,6 +65,11 @@ def veiled(secret: str | SecretStr | None) -> SecretStr | None:
     if secret is None or isinstance(secret, SecretStr):
         return secret
     return SecretStr(secret.strip() if isinstance(secret, str) else "")
+
+
+def without_user(url: str) -> str:
+    """An address without the user and password that it may hold, which nobody may see and which are refused anyway."""
+    return f"***@{url.rpartition('@')[2]}" if isinstance(url, str) and "@" in url else url
 
 
 def revealed(secret: SecretStr | None) -> str | None:
@@ -102,20 +107,20 @@ def _problems_of_addresses(settings: Settings) -> Iterator[str]:
 
 
 def _problem_of(name: str, url: str) -> str:
+    if "@" in url:
+        return f"{name} holds a user or a password (an @); give them as arguments or in the environment"
     try:
-        found = urlsplit(url)
-        host, _ = found.hostname, found.port
+        found, _ = urlsplit(url), origin(url)
     except ValueError:
         return f"{name}={url!r} is no address of a server"
-    if "@" in found.netloc:
-        return f"{name} holds a user or a password; give them as arguments or in the environment"
-    if found.scheme == "http" and host:
-        return (
-            f"{name}={url!r} is not encrypted, which the official SDK refuses (start a server of your own with "
-            "`wxtuning serve --tls`)"
-        )
-    if found.scheme != "https" or not host:
+    if found.scheme == "http" and found.hostname:
+        return f"{name}={url!r} is not encrypted, which the official SDK refuses; `wxtuning serve --tls` is"
+    if found.scheme != "https" or not found.hostname:
         return f"{name}={url!r} is no address of a server"
+    return _problem_of_page(name, url, found)
+
+
+def _problem_of_page(name: str, url: str, found: SplitResult) -> str:
     # Tokens have an address of their own; all others are found from that of the server.
     page = "" if name == "auth_url" else found.path.strip("/")
     if page or found.query or found.fragment:
@@ -146,14 +151,11 @@ def _problems_of_credentials(settings: Settings) -> Iterator[str]:
             yield f"{name}={value!r}; expected text"
 
 
-IBM = (".ibm.com", ".ibmforusgov.com")
-
-
 def _is_cluster(settings: Settings) -> bool:
     """Whether the service is certainly one of Cloud Pak for Data; a cluster of IBM's own is not known by its name."""
     if settings.platform_url or not isinstance(settings.url, str) or _problem_of("url", settings.url):
         return False
-    return not (urlsplit(settings.url).hostname or "").endswith(IBM)
+    return not is_ibms(urlsplit(settings.url).netloc)
 
 
 def _problems_of_secret(name: str, secret: SecretStr | None) -> Iterator[str]:
@@ -167,8 +169,8 @@ def _problems_of_secret(name: str, secret: SecretStr | None) -> Iterator[str]:
 
 def is_token(secret: SecretStr) -> bool:
     """Whether a text can be sent as a token."""
-    value = secret.get_secret_value()
-    return value.isascii() and value.isprintable() and " " not in value
+    value: object = secret.get_secret_value()
+    return isinstance(value, str) and value != "" and value.isascii() and value.isprintable() and " " not in value
 
 
 def _problems_of_place(settings: Settings) -> Iterator[str]:
@@ -201,8 +203,14 @@ def _problems_of_client(client: object) -> Iterator[str]:
     if not isinstance(client, httpx.Client):
         yield f"http_client={type(client).__name__}; expected an httpx.Client"
         return
-    # What lies below such a transport cannot be seen, and the SDK's own repeats what must be sent once.
     ways = {client._transport, *filter(None, client._mounts.values())}
+    yield from _problems_of_ways(ways)
+
+
+def _problems_of_ways(ways: Set[httpx.BaseTransport]) -> Iterator[str]:
+    import httpx
+
+    # What lies below such a transport cannot be seen, and the SDK's own repeats what must be sent once.
     if others := sorted({type(way).__name__ for way in ways if type(way) is not httpx.HTTPTransport}):
         yield (
             f"http_client= sends over {', '.join(others)}, which may send a request twice and so start a job twice; "
@@ -237,8 +245,8 @@ def _unusable(ca: object) -> str:
 
 
 def tidied(settings: Settings) -> Settings:
-    """The same with addresses as they are compared: without a slash at the end."""
-    urls = {name: url.rstrip("/") for name in EXAMPLES if (url := getattr(settings, name))}
+    """The same with addresses as they are compared."""
+    urls: dict[str, Any] = {name: tidy(url) for name in EXAMPLES if (url := getattr(settings, name))}
     return replace(settings, **urls)
 
 

@@ -14,7 +14,8 @@ from pydantic import SecretStr
 from wxtuning.adapters.watsonx.answers import Veil, refusal, said
 from wxtuning.adapters.watsonx.asks import Asked, Reply
 from wxtuning.adapters.watsonx.faults import BACKEND
-from wxtuning.adapters.watsonx.sdk import alone
+from wxtuning.adapters.watsonx.hosts import gives_tokens, origin
+from wxtuning.adapters.watsonx.sdk import alone, quiet
 from wxtuning.adapters.watsonx.settings import Settings, is_token, revealed
 from wxtuning.adapters.watsonx.transport import Transport
 from wxtuning.errors import AdapterError, NotAuthorized, WxTuningError
@@ -67,7 +68,8 @@ class SignIn:
     def token(self) -> Token:
         """A token; the SDK renews it before it expires."""
         made = self._now()
-        found = SecretStr(_answered(lambda: made.client.token))
+        with quiet():
+            found = SecretStr(_answered(lambda: made.client.token))
         if not is_token(found):
             raise AdapterError("the service gave a token that cannot be sent", backend=BACKEND, hint="Sign in again.")
         return Token(found, made.number)
@@ -129,12 +131,13 @@ def _translated(error: Exception) -> WxTuningError:
     for inner in (*reversed(error.args), *vars(error).values()):
         if isinstance(inner, WxTuningError):
             return inner
-    words = " ".join(str(getattr(error, "error_msg", "") or type(error).__name__).split())[:300]
+    # Its words may repeat the service's, and those a key or a token: only what they are known to mean is said.
+    words = str(getattr(error, "error_msg", ""))
     for theirs, (ours, hint) in OURS.items():
         if theirs in words:
             return AdapterError(f"the service could not be signed in to: {ours}", backend=BACKEND, hint=hint)
     return AdapterError(
-        f"the service could not be signed in to: {words}",
+        f"the service could not be signed in to: the SDK ended with {type(error).__name__}",
         backend=BACKEND,
         hint="Check url=, and on Cloud Pak for Data username= and version=.",
     )
@@ -148,6 +151,14 @@ OURS = {
     "Missing version": (
         "it is no known one of the cloud, and does not tell its version as Cloud Pak for Data does",
         "Check url=, the address of the server itself; if it is right, name the version, such as version='5.2'.",
+    ),
+    "Invalid value for 'version'": (
+        "the SDK knows no such version of Cloud Pak for Data",
+        "Check version=; expected one such as version='5.2'.",
+    ),
+    "is not supported yet": (
+        "the SDK does not know its version of Cloud Pak for Data yet",
+        "pip install --upgrade ibm-watsonx-ai",
     ),
 }
 """What the SDK says of settings, by its own words, and what a caller of ours can do about it."""
@@ -165,15 +176,16 @@ class _Guarded(httpx.BaseTransport):
         asked = _asked(request)
         self._check_host(asked)
         reply = self._send(asked)
-        # A platform that does not tell its version is asked for it in `version=`, by the SDK.
-        if not reply.is_good and not asked.address.endswith(VERSION_PATH):
+        # A platform that does not tell its version is asked for it in `version=`, by the SDK. Of any other answer that
+        # is not the one it expects, it repeats the body.
+        if reply.status != 200 and not asked.address.endswith(VERSION_PATH):
             raise self._refusal(asked, reply)
         headers = {"content-type": reply.headers.get("content-type", "application/json")}
         return httpx.Response(reply.status, headers=headers, content=reply.body)
 
     def _check_host(self, asked: Asked) -> None:
         # The SDK guesses a host for passwords from the service's name; nobody said that it may have them.
-        if asked.host not in self._settings.hosts and not _is_ibm(asked.host):
+        if origin(asked.address) not in self._settings.origins and not gives_tokens(asked.host):
             raise AdapterError(
                 f"{asked.host} was not named as a place to sign in; nothing was sent there",
                 backend=BACKEND,
@@ -185,8 +197,14 @@ class _Guarded(httpx.BaseTransport):
             return NotAuthorized(
                 f"{asked.host} does not take these credentials: {said(reply, self._veil)}", backend=BACKEND, hint=KEYS
             )
+        if reply.is_good:
+            return AdapterError(
+                f"{asked.host} answered {asked.what} with HTTP {reply.status}; expected a token with HTTP 200",
+                backend=BACKEND,
+                hint=SERVICE,
+            )
         found = refusal(asked, reply, self._veil)
-        found.hint = found.hint or "Check url=, and on the cloud auth_url=: a service that signs in was expected there."
+        found.hint = found.hint or SERVICE
         return found
 
 
@@ -194,14 +212,7 @@ KEYS = (
     "Check the key: it may be mistyped, deleted, or of another account or cluster; Cloud Pak for Data needs "
     "username= too."
 )
-
-
-TOKENS = ("iam.cloud.ibm.com", "account-iam.platform.saas.ibm.com")
-"""Where IBM gives tokens."""
-
-
-def _is_ibm(host: str) -> bool:
-    return host in TOKENS or host.endswith(".ibmforusgov.com")
+SERVICE = "Check url=, and on the cloud auth_url=: a service that signs in was expected there."
 
 
 def _asked(request: httpx.Request) -> Asked:

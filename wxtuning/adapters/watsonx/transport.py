@@ -5,7 +5,7 @@ The one layer that does: what lies below sends each request once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 
 from wxtuning.adapters.watsonx.answers import Veil, trouble
 from wxtuning.adapters.watsonx.asks import Asked, Lost, Reply
@@ -55,7 +55,7 @@ class Transport:
         deadline = Deadline((self._patience.total_seconds or TOTAL_SECONDS) * longer, self._patience.clock)
         return patiently(lambda: work(deadline), passing=_passing(safe), deadline=deadline, patience=self._patience)
 
-    def stream(self, asked: Asked) -> Reply | Iterator[bytes]:
+    def stream(self, asked: Asked) -> Reply | Generator[bytes]:
         """The pieces of a good answer as they come, or a bad one; only its beginning is asked for again.
 
         Raises:
@@ -85,7 +85,7 @@ def _passing(safe: bool) -> Passing:
     return pause
 
 
-def _pieces(asked: Asked, stream: Stream) -> Iterator[bytes]:
+def _pieces(asked: Asked, stream: Stream) -> Generator[bytes]:
     try:
         for piece in stream:
             if isinstance(piece, Lost):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
@@ -19,13 +19,14 @@ from pydantic import SecretStr
 from wxtuning.adapters.watsonx.answers import refusal, said
 from wxtuning.adapters.watsonx.asks import Asked, Reply
 from wxtuning.adapters.watsonx.faults import BACKEND
+from wxtuning.adapters.watsonx.hosts import origin
 from wxtuning.adapters.watsonx.line import Line
 from wxtuning.adapters.watsonx.settings import Settings
 from wxtuning.adapters.watsonx.signin import SignIn
 from wxtuning.adapters.watsonx.transport import Transport
 from wxtuning.errors import AdapterError, Unavailable
 
-Answer = TypeVar("Answer", bound=Reply | Iterator[bytes])
+Answer = TypeVar("Answer", bound=Reply | Generator[bytes])
 
 LEAST_HIDDEN = 6
 """A shorter secret is found in every text."""
@@ -57,7 +58,7 @@ class Wired:
 
     def is_own(self, asked: Asked) -> bool:
         """Whether a request goes to the service itself, which may see its token."""
-        return any(urlsplit(self.base(path)).netloc == asked.host for path in ("/ml/", "/v2/", "/projects/"))
+        return origin(asked.address) in {origin(self.base(path)) for path in ("/ml/", "/v2/", "/projects/")}
 
     def good(self, asked: Asked, *, signed: bool = True) -> Reply:
         """The answer to a request, if it is a good one; sent with a token if it is `signed`."""
@@ -66,7 +67,7 @@ class Wired:
             raise refusal(asked, found, self._veil)
         return found
 
-    def pieces(self, asked: Asked) -> Iterator[bytes]:
+    def pieces(self, asked: Asked) -> Generator[bytes]:
         """A good answer as it comes."""
         found = self._signed(asked, self._transport.stream)
         if not isinstance(found, Reply):
