@@ -73,7 +73,7 @@ class Wired:
         if not isinstance(found, Reply):
             return found
         if found.is_good:  # a part of a file, say
-            return iter((found.body,))
+            return (body for body in (found.body,))
         raise refusal(asked, found, self._veil)
 
     def broken_off(self, asked: Asked, event: Mapping[str, Any]) -> AdapterError:
