@@ -305,7 +305,7 @@ def _wait(run: Run, job: JobRef) -> Chain[None]:
     def act() -> Chain[object]:
         status = yield from steps.wait(
             run.tuner, job, run.plan.spec.wait, poll_seconds=run.plan.poll_seconds, clock=run.clock,
-            known=_alive(run, job),
+            known=_alive(run, job), planned=run.plan.optimizer_steps,
         )  # fmt: skip
         try:
             curve = json.dumps([asdict(metric) for metric in run.tuner.metrics(job)])
