@@ -48,9 +48,9 @@ def refuse_unknown(version: str, known: tuple[str, ...], host: str) -> None:
         return
     refuse_without_tuning(version)
     raise AdapterError(
-        f"{host} is Cloud Pak for Data {version!r:.100}; expected one of {', '.join(known)}",
+        f"{host} is Cloud Pak for Data {version[:40]!r}; expected {', '.join(known[:-1])} or {known[-1]}",
         backend=BACKEND,
-        hint="Check url= and version=. Tuning needs 5.0 to 5.4; no ibm-watsonx-ai from 1.8 on speaks with older ones.",
+        hint="Check url= and version=; another cluster, or this machine, tunes the same experiment.",
     )
 
 
