@@ -70,7 +70,7 @@ class Offers(Sequence[ModelOffer]):
             for model in self.models
             if (method is None or method in model.methods) and (task is None or not model.tasks or task in model.tasks)
         )
-        none = f"none of {len(self.models)} is for {task or method}" if self.models and not found else ""
+        none = f"no model here is for {task or method}" if self.models and not found else ""
         return Offers(self.backend, found, none or self.note)
 
     def table(self) -> Table:
