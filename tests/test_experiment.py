@@ -14,6 +14,7 @@ import pytest
 import wxtuning as wx
 from wxtuning import runner, steps
 from wxtuning.errors import LeakageError
+from wxtuning.events import Progress
 from wxtuning.ports import Limits, Range
 from wxtuning.records import Record
 from wxtuning.status import JobRef, JobState, JobStatus
@@ -300,6 +301,14 @@ def test_pauses_between_two_looks_grow_up_to_what_the_backend_advises():
     clock, finish = watched(FakeBackend(statuses=[*[RUNNING] * 9, COMPLETED]))
     assert finish().state is JobState.COMPLETED
     assert clock.pauses == [1.0, 1.5, 2.25, 3.375, 5.0625, 7.59375, 10.0, 10.0, 10.0]
+
+
+def test_progress_is_of_the_steps_of_the_plan_until_the_backend_tells_its_own(experiment, backend):
+    told = JobStatus(state=JobState.RUNNING, word="running", step=3, steps=40)
+    backend.statuses, heard = [RUNNING, RUNNING, told, COMPLETED], []
+    experiment.run(listen=heard.append)
+    totals = [event.total for event in heard if isinstance(event, Progress) and event.step == "tune"]
+    assert totals[0] == experiment.plan().optimizer_steps > 0 and totals[-1] == 40
 
 
 def test_pauses_are_as_long_as_the_user_says():

@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 import wxtuning as wx
 from wxtuning.cli import app
 from wxtuning.found import FoundRun
+from wxtuning.offers import Offers
 from wxtuning.others import FoundJob
 from wxtuning.ports import ModelOffer
 from wxtuning.spec import LoRA, PromptTuning
@@ -21,7 +22,7 @@ from wxtuning.testing import FakeBackend
 class Telling(FakeBackend):
     """A backend that tells its models and the runs of others."""
 
-    def models(self) -> tuple[ModelOffer, ...]:
+    def models(self, method: str | None = None) -> tuple[ModelOffer, ...]:
         return (
             ModelOffer(id="a/any", methods=("prompt_tuning", "lora")),
             ModelOffer(id="a/code", methods=("prompt_tuning",), tasks=("code",)),
@@ -45,6 +46,22 @@ def test_models_are_told_by_method_and_task():
     assert [model.id for model in wx.models(backend, method="lora")] == ["a/any"]
     assert [model.id for model in wx.models(backend, task="classification")] == ["a/any"]
     assert "2027-01-01" in str(wx.models(backend)) and "<table>" in wx.models(backend)._repr_html_()
+
+
+@pytest.mark.parametrize("method", ["lora", wx.LoRA, wx.LoRA(r=4)])
+def test_a_method_is_named_by_what_tune_takes_or_by_its_name(method):
+    assert [model.id for model in wx.models(Telling(), method=method)] == ["a/any"]
+
+
+@pytest.mark.parametrize("method", ["qlora", int, 7])
+def test_what_is_no_method_is_refused_with_those_there_are(method):
+    with pytest.raises(wx.PlanError, match=r"expected wx\.PromptTuning, wx\.LoRA or prompt_tuning or lora"):
+        wx.models(Telling(), method=method)
+
+
+def test_a_list_without_a_model_for_the_task_says_so():
+    found = Offers("fake", (ModelOffer(id="a/old", methods=("lora",), tasks=("generation",)),)).of(task="translation")
+    assert len(found) == 0 and "no model here is for translation" in str(found)
 
 
 def test_this_machine_tells_the_model_that_ships_and_that_any_other_can_be_named():

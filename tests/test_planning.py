@@ -10,7 +10,7 @@ import datasets
 import pytest
 
 import wxtuning as wx
-from wxtuning.ports import Limits, Range
+from wxtuning.ports import Limits, ModelOffer, Range
 from wxtuning.rows.verdict import FileRow, Reject
 from wxtuning.testing import FakeBackend
 
@@ -479,6 +479,51 @@ def test_a_parameter_that_changes_something_is_part_of_the_job_and_shown():
     asked = experiment(texts(60))
     assert asked.tune(seed=7).plan().job_key != asked.plan().job_key
     assert "seed=7" in str(asked.tune(seed=7).plan())
+
+
+def test_what_a_backend_says_of_its_model_and_itself_is_told_by_the_plan():
+    plan = experiment(texts(60), limits=replace(WATSONX, warnings=("the model is deprecated",))).plan()
+    assert plan.warnings[0] == "the model is deprecated" and "the model is deprecated" in str(plan)
+
+
+def test_a_task_that_the_model_is_not_for_is_a_problem():
+    limits = replace(WATSONX, offer=ModelOffer(id="m", methods=("prompt_tuning",), tasks=("summarization",)))
+    assert "task is 'generation'; wxtuning/tiny on fake is for summarization" in problems_of(
+        experiment(texts(60), limits=limits)
+    )
+    assert experiment(texts(60), "summarization", limits=limits).plan()
+
+
+def test_what_the_backend_would_refuse_of_the_request_is_a_problem_beside_the_others():
+    class Refusing(FakeBackend):
+        def problems_of(self, request):
+            return (f"no {request.task} of {request.name} in {request.method.num_epochs} epochs",)
+
+    asked = wx.TuningExperiment("limits").load(texts(10)).on(Refusing(limits_of=WATSONX))
+    text = problems_of(asked)
+    assert "no generation of limits in 20 epochs" in text and "10 training rows" in text
+
+
+def test_a_bound_without_a_default_bounds_what_was_said_and_leaves_open_what_was_not():
+    limits = replace(WATSONX, parameters={**WATSONX.parameters, "num_epochs": Range(high=50)})
+    assert "num_epochs is 99; fake takes up to 50" in problems_of(
+        experiment(texts(60), limits=limits).tune(num_epochs=99)
+    )
+    assert experiment(texts(60), limits=limits).plan().spec.method.num_epochs is None
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [(Range(), "any number"), (Range(low=2), "from 2"), (Range(high=3), "up to 3"), (Range(low=2, high=3), "2 to 3")],
+)
+def test_a_range_says_the_ends_that_are_known(found, said):
+    assert str(found) == said
+
+
+def test_limits_are_a_table():
+    limits = replace(WATSONX, context_tokens=512, platform="a place", warnings=("soon over",))
+    text = str(limits)
+    assert all(part in text for part in ("flan-t5-xl", "1 to 50", "50 to 10000", "512", "a place", "soon over"))
 
 
 def test_an_evaluation_where_only_deployments_answer_needs_one():

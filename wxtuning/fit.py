@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import isfinite
 
 from wxtuning.lines import Lines
 from wxtuning.ports import Limits, Tuner
@@ -104,7 +105,9 @@ def _way(what: str, lengths: Lengths, limits: Limits) -> str:
     allowed = limits.parameters.get(name)
     ways = [f"leave these rows out, or allow it with .to_jsonl(allow_cut_{what}s=True)"]
     if allowed is None or allowed.high > lengths.limit:
-        ways.insert(0, f"raise {name}" + (f" (up to {allowed.high:g} here)" if allowed else ""))
+        ways.insert(
+            0, f"raise {name}" + (f" (up to {allowed.high:g} here)" if allowed and isfinite(allowed.high) else "")
+        )
     return ", ".join(ways)
 
 

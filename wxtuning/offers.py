@@ -9,7 +9,7 @@ from typing import Protocol, get_args, overload, runtime_checkable
 from wxtuning import registry
 from wxtuning.errors import NotOffered, PlanError
 from wxtuning.ports import ModelOffer
-from wxtuning.spec import LoRA, PromptTuning, Task
+from wxtuning.spec import LoRA, Method, PromptTuning, Task
 from wxtuning.tables import Table
 
 METHODS = tuple(str(kind.model_fields["method"].default) for kind in (PromptTuning, LoRA))
@@ -22,28 +22,41 @@ TASKS = get_args(Task)
 class _TellsModels(Protocol):
     name: str
 
-    def models(self) -> tuple[ModelOffer, ...]: ...
+    def models(self, method: str | None = None) -> tuple[ModelOffer, ...]: ...
 
 
-def models(backend: object = "local", *, method: str | None = None, task: str | None = None) -> Offers:
+def models(
+    backend: object = "local", *, method: str | Method | type[Method] | None = None, task: str | None = None
+) -> Offers:
     """The base models that a backend tunes.
 
     Args:
         backend: `wx.Watsonx(...)`, `wx.Local()`, or a name such as `"watsonx"`, with settings from the environment.
-        method: `prompt_tuning` or `lora`: only models that are tuned so.
+        method: Only models that are tuned so: `wx.PromptTuning` or `wx.LoRA`, what `.tune()` takes, or `prompt_tuning`
+            or `lora`.
         task: Only models for this task; one that names no tasks takes any.
 
     Raises:
         PlanError: if there is no such method or task.
-        NotOffered: if the backend does not tell.
+        NotOffered: if the backend does not tell, or tunes nothing (any more), or not so; says why.
     """
+    wanted = _named(method)
     asked = registry.backend(backend)
     if not isinstance(asked, _TellsModels):
         raise NotOffered(
             f"{asked.name} does not tell its models", backend=asked.name, hint="Name a model; plan() checks it."
         )
     note = "any folder or Hugging Face model id can be named too" if asked.name == "local" else ""
-    return Offers(asked.name, asked.models(), note).of(method=method, task=task)
+    return Offers(asked.name, asked.models(wanted), note).of(method=wanted, task=task)
+
+
+def _named(method: object) -> str | None:
+    kinds = (PromptTuning, LoRA)
+    kind = next((kind for kind in kinds if method is kind or isinstance(method, kind)), None)
+    named = kind.model_fields["method"].default if kind else method
+    if named is not None and named not in METHODS:
+        raise PlanError([f"there is no method {named!r}; expected wx.PromptTuning, wx.LoRA or {' or '.join(METHODS)}"])
+    return None if named is None else str(named)
 
 
 @dataclass(frozen=True)
@@ -70,7 +83,8 @@ class Offers(Sequence[ModelOffer]):
             for model in self.models
             if (method is None or method in model.methods) and (task is None or not model.tasks or task in model.tasks)
         )
-        return Offers(self.backend, found, self.note)
+        none = f"no model here is for {task or method}" if self.models and not found else ""
+        return Offers(self.backend, found, none or self.note)
 
     def table(self) -> Table:
         rows = tuple(

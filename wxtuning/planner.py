@@ -13,9 +13,20 @@ from wxtuning import fit, lines, records, steps
 from wxtuning.errors import NotOffered, PlanError, WxTuningError
 from wxtuning.lines import Lines, Records
 from wxtuning.plan import Plan, Sample, Split
-from wxtuning.ports import ChecksDeployment, ChecksStore, Deployer, Limits, Source, Store, Tuner
+from wxtuning.ports import (
+    ChecksDeployment,
+    ChecksRequest,
+    ChecksStore,
+    Deployer,
+    Limits,
+    Source,
+    Store,
+    Tuner,
+    TuningRequest,
+)
 from wxtuning.rows.verdict import Reject
 from wxtuning.spec import ANSWER_TOKENS, NO_CLEANING, ExperimentSpec, Method, PromptTuning, Task
+from wxtuning.status import DataRef
 from wxtuning.tokens import Tokenizer, TokenReport, XRays, longest_answer, numbered, rendered
 
 MOST_LABELS = 10
@@ -109,6 +120,8 @@ def drafted(spec: ExperimentSpec, source: Source | None, tuner: Tuner, *, test: 
         except WxTuningError as error:  # the model's tokenizer cannot be read
             problems.append(str(error))
             limits = None
+    if limits is not None:
+        problems += _refused(spec, method, tuner)
     return Draft(method=method, limits=limits, lines=read, tokens=None, problems=tuple(problems))
 
 
@@ -190,6 +203,9 @@ def _check_ranges(
 
 
 def _check_offered(spec: ExperimentSpec, limits: Limits, tuner: Tuner, problems: list[str]) -> None:
+    tasks = limits.offer.tasks if limits.offer else ()
+    if tasks and spec.task not in tasks:
+        problems.append(f"task is {spec.task!r}; {spec.method.model} on {tuner.name} is for {', '.join(tasks)}")
     if limits.needs_deployment and spec.evaluation and not spec.deployment:
         problems.append(f".evaluate() on {tuner.name} needs .deploy(name): only what is deployed answers there")
     if spec.mapping.validation and not limits.takes_validation:
@@ -197,6 +213,18 @@ def _check_offered(spec: ExperimentSpec, limits: Limits, tuner: Tuner, problems:
             f"{tuner.name} takes no validation rows; leave .to_jsonl(validation={spec.mapping.validation:g}) out, "
             ".evaluate(holdout=...) keeps rows of its own"
         )
+
+
+def _refused(spec: ExperimentSpec, method: Method, tuner: Tuner) -> tuple[str, ...]:
+    """What the tuner itself would refuse when the job is submitted, as far as it tells."""
+    if not isinstance(tuner, ChecksRequest):
+        return ()
+    rows = DataRef(uri="", sha256="", rows=0, size_bytes=0)
+    return tuner.problems_of(
+        TuningRequest(
+            name=spec.name, method=method, train=rows, description=spec.description, tags=spec.tags, task=spec.task
+        )
+    )
 
 
 def _check_asked(spec: ExperimentSpec, problems: list[str]) -> None:
@@ -247,6 +275,7 @@ def _resolved(spec: ExperimentSpec, labels: Sequence[str], limits: Limits, tuner
         name: type_of(allowed.default)
         for name, allowed in limits.parameters.items()
         if (type_of := (float if name == "learning_rate" else int)) and getattr(method, name, 0) is None
+        if allowed.default is not None
     }
     filled = {**TOKENS, **open_parameters}
     if spec.task == "classification" and labels:
@@ -313,6 +342,7 @@ def _plan(
         words={label: spec.mapping.label_map.get(label, label) for label in read.labels},
         samples=_samples(read.train[:SAMPLES], tuner.tokenizer(method), method),
         warnings=(
+            *limits.warnings,
             *_noticed(source),
             *_without_effect(spec.method, method, limits, tuner),
             *_label_warnings(read.labels, report.labels, method, spec),

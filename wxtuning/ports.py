@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from math import inf, isinf
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from wxtuning.rows.verdict import Reject
 from wxtuning.spec import DeploymentSpec, Method, Task
 from wxtuning.status import DataRef, DeploymentRef, JobRef, JobStatus, Metric
+from wxtuning.tables import Table
 from wxtuning.tokens import Tokenizer
 
 
@@ -22,12 +24,13 @@ from wxtuning.tokens import Tokenizer
 class Range:
     """The values a parameter may take, ends included, and the one the backend recommends.
 
-    `choices`, if there are any, are the only ones.
+    `choices`, if there are any, are the only ones. What the backend does not tell is an end at infinity, or a default
+    of None.
     """
 
-    low: float
-    high: float
-    default: float
+    low: float = -inf
+    high: float = inf
+    default: float | None = None
     choices: tuple[float, ...] = ()
 
     def takes(self, value: float) -> bool:
@@ -36,6 +39,9 @@ class Range:
     def __str__(self) -> str:
         if self.choices:
             return " or ".join(f"{choice:g}" for choice in self.choices)
+        if isinf(self.low) or isinf(self.high):
+            ends = [f"from {self.low:g}"] * (not isinf(self.low)) + [f"up to {self.high:g}"] * (not isinf(self.high))
+            return " ".join(ends) or "any number"
         return f"{self.low:g} to {self.high:g}"
 
 
@@ -47,8 +53,10 @@ class Limits:
     `max_output_tokens`, the token limits of a row. `min_rows`, `max_rows` and `max_bytes` bound the rows to train on
     and their JSON Lines file; `context_tokens` bounds prompt and answer together. `needs_deployment` says that only
     what is deployed can be asked, `has_spaces` that it can be deployed to a space, `takes_validation` that rows may be
-    given whose loss is watched. `ignored` names parameters of the method that change nothing there: they are no part of
-    a job. A job's state is asked for every `poll_seconds` at most.
+    given whose loss is watched. `ignored` names parameters of the method that change nothing there: they are no part
+    of a job. A job's state is asked for every `poll_seconds` at most. `offer` is what is told of the model (its tasks,
+    its state and when that ends), `platform` what the backend is and in which version; `warnings` say what somebody who
+    pays should know of both. Printed, a table.
     """
 
     fingerprint: str
@@ -62,6 +70,33 @@ class Limits:
     has_spaces: bool = False
     takes_validation: bool = True
     ignored: tuple[str, ...] = ()
+    offer: ModelOffer | None = None
+    platform: str = ""
+    warnings: tuple[str, ...] = ()
+
+    def table(self) -> Table:
+        rows = [
+            (name, str(found), "" if found.default is None else f"{found.default:g}")
+            for name, found in self.parameters.items()
+        ]
+        rows.append(("training rows", str(Range(low=self.min_rows, high=self.max_rows or inf)), ""))
+        if self.max_bytes:
+            rows.append(("bytes of the rows", f"up to {self.max_bytes:,}", ""))
+        if self.context_tokens:
+            rows.append(("tokens of a row", f"up to {self.context_tokens:,}", ""))
+        if self.platform:
+            rows.append(("platform", self.platform, ""))
+        if model := self.offer:
+            ends = f", tuned no more from {model.ends}" if model.ends else ""
+            rows += [("tasks", ", ".join(model.tasks) or "any", ""), ("state", f"{model.state}{ends}", "")]
+        title = f"Limits of {self.offer.id if self.offer else self.fingerprint}"
+        return Table(title=title, columns=("what", "taken", "default"), rows=tuple(rows), notes=self.warnings)
+
+    def __str__(self) -> str:
+        return self.table().text()
+
+    def _repr_html_(self) -> str:
+        return self.table().html()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -349,6 +384,15 @@ class ChecksStore(Protocol):
         Raises:
             AdapterError: what stands against it.
         """
+        ...
+
+
+@runtime_checkable
+class ChecksRequest(Protocol):
+    """A Tuner that can tell, before anything is paid, what it would refuse of a request."""
+
+    def problems_of(self, request: TuningRequest) -> tuple[str, ...]:
+        """All that it would refuse besides what `limits` bounds; sends nothing. Where the rows lie is not looked at."""
         ...
 
 

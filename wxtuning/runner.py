@@ -316,6 +316,7 @@ def _wait(run: Run, job: JobRef) -> Chain[None]:
             status = yield from steps.wait(
                 run.tuner, job, run.plan.spec.wait, poll_seconds=run.plan.poll_seconds, clock=run.clock,
                 known=(yield from _called("tune", partial(_alive, run, job), lane=id(run.tuner))),
+                planned=run.plan.optimizer_steps,
             )  # fmt: skip
         except (JobFailed, JobCanceled) as ended:
             ended.hint = f"{ended.hint}{_anew(run)}"

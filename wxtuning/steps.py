@@ -160,6 +160,7 @@ def wait(
     poll_seconds: float,
     clock: Callable[[], float],
     known: JobStatus | Unavailable | None = None,
+    planned: int = 0,
     rng: Callable[[], float] = jitter,
 ) -> Generator[Event, None, JobStatus]:
     """Watch a job to its end; returns its last status.
@@ -171,6 +172,7 @@ def wait(
         poll_seconds: The longest pause between two looks if the policy names none; the first ones are shorter.
         clock: Monotonic seconds.
         known: What `look` has just said of it, if it was asked.
+        planned: Its optimiser steps by the plan, for as long as the backend does not tell.
         rng: Chance, 0 to 1; it takes up to half of a pause in an outage, so that not all who wait ask at once.
 
     Raises:
@@ -188,7 +190,7 @@ def wait(
                 f"job {job} still runs after {policy.timeout_seconds:g} s", job=str(job), hint=_attach(job)
             )
         if isinstance(answer, JobStatus):
-            yield Progress(step="tune", done=answer.step, total=answer.steps, text=_loss(answer))
+            yield Progress(step="tune", done=answer.step, total=answer.steps or planned, text=_loss(answer))
         yield Pause(min(rhythm.pause(answer), max(0.0, deadline - clock())))
         answer = yield from _looked(tuner, job)
 

@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from tests.engine.conftest import METHODS, config_for, make_model, run_folder
-from wxtuning.engine import EngineError, Generator, tune
+from wxtuning.engine import EngineError, Generator, check_targets, tune
 
 WEIGHTS = "adapter_model.safetensors"
 
@@ -154,6 +154,15 @@ def test_code_from_a_model_folder_is_never_run(llama, tmp_path):
     (model / "mine.py").write_text(f"open({str(canary)!r}, 'w')")
     assert no_base(model).code == "unsupported_model"
     assert not canary.exists()
+
+
+def test_target_modules_that_are_not_there_are_told_without_weights(models):
+    for name, model in models.items():
+        check_targets(config_for(model, "lora"))
+        check_targets(config_for(model, "lora", target_modules=("all-linear",)))
+        with pytest.raises(EngineError, match=r"target_modules \['nothing'\] do not fit") as caught:
+            check_targets(config_for(model, "lora", target_modules=("nothing",)))
+        assert (caught.value.code, "set target_modules to some of" in caught.value.hint) == ("bad_config", True), name
 
 
 def test_target_modules_that_are_not_there_are_named(llama, tmp_path):

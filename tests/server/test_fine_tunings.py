@@ -83,6 +83,17 @@ def test_what_is_not_lora_is_refused_with_what_is(cpd, parameters, message):
     assert message in answer.json()["errors"][0]["message"]
 
 
+def test_layers_that_the_model_does_not_have_are_refused_before_a_run_is_made(cpd):
+    asked = body(cpd, peft_parameters={"type": "lora", "target_modules": ["nonsense"]})
+    with cpd.http() as client:
+        answer = client.post(FINE_TUNINGS, json=asked)
+        (error,) = answer.json()["errors"]
+    assert (answer.status_code, error["code"]) == (400, "invalid_input_argument")
+    assert error["message"].startswith(
+        "parameters.peft_parameters.target_modules ['nonsense'] do not fit wxtuning/tiny; set target_modules to some of"
+    )
+
+
 def test_other_kinds_of_tuning_are_not_offered_and_none_is_listed(cpd):
     with cpd.http() as client:
         answer = client.post(FINE_TUNINGS, json={**body(cpd), "type": "ilab"})

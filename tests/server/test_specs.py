@@ -60,6 +60,11 @@ def test_a_model_with_a_name_of_the_service_has_the_ranges_that_the_service_told
     assert (granite["learning_rate"]["default"], granite["max_output_tokens"]["max"]) == (0.0002, 512)
 
 
+def test_how_long_a_text_may_be_stands_in_the_specification(catalog):
+    texts = [spec["training_parameters"][name] for spec in catalog.specs() for name in ("init_text", "verbalizer")]
+    assert {text["max_length"] for text in texts} == {4_000}
+
+
 def test_lora_is_listed_where_the_service_still_has_it():
     on_cpd, on_cloud = Catalog({}, platform="cpd"), Catalog({}, platform="cloud")
     assert names(on_cpd.specs("function_lora_fine_tune_trainable")) == {TINY}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,10 @@ from tests.server.conftest import cpd_sdk
 from tests.server.processes import Ask, Running, serving
 from tests.server.sdk_tuning import tuned
 from tests.watsonx.conftest import asked_of
-from tests.watsonx.wire import Wire, wire_to
+from tests.watsonx.faults import Instead
+from tests.watsonx.wire import ALWAYS, Wire, wire_to
 from wxtuning.adapters.watsonx import Watsonx
-from wxtuning.adapters.watsonx.capabilities import Capabilities, offer, parameters
+from wxtuning.adapters.watsonx.capabilities import SPECS, Capabilities, offer, parameters
 from wxtuning.adapters.watsonx.service import Container
 from wxtuning.cli import app
 from wxtuning.tiny import model_folder
@@ -46,6 +48,16 @@ def problems_of(experiment: wx.TuningExperiment) -> str:
 
 def asked(wire: Wire, method: Any, **told: Any) -> wx.TuningExperiment:
     return wx.TuningExperiment("limits").load(ROWS).tune(method).on(Watsonx(**asked_of(wire, **told)))
+
+
+@contextmanager
+def telling(wire: Wire, *specs: dict[str, Any]) -> Iterator[None]:
+    """The service tells these specifications instead of its own."""
+    wire.breaks(f"GET {SPECS}", Instead(200, json.dumps({"resources": specs}).encode()), times=ALWAYS)
+    try:
+        yield
+    finally:
+        wire.heals()
 
 
 # --- limits -----------------------------------------------------------------------------------------------------------
@@ -148,7 +160,139 @@ def test_the_state_of_a_model_is_the_last_step_of_its_life_that_has_begun(
     assert (found.state, found.methods, found.ends) == (state, methods, ends)
 
 
-@pytest.mark.parametrize("entry", [None, "many", {"default": "text"}, {"min": 1}, {"supported": ["random"]}, {}])
+@pytest.mark.parametrize(
+    ("lifecycle", "version", "state", "ends"),
+    [
+        ((("deprecated", "5.1"), ("available", "5.0")), "5.2", "deprecated", ""),
+        ((("available", "5.0"), ("deprecated", "5.3"), ("withdrawn", "6.0")), "5.2", "available", "version 6.0"),
+        ((("withdrawn", "5.2"), ("deprecated", "5.1"), ("constricted", "5.1")), "5.2", "withdrawn", "version 5.1"),
+    ],
+)
+def test_a_life_may_be_told_in_versions_of_the_platform(
+    lifecycle: tuple[tuple[str, str], ...], version: str, state: str, ends: str
+) -> None:
+    steps = [{"id": name, "since_version": since} for name, since in lifecycle]
+    found = offer({**spec(), "lifecycle": steps}, TODAY, version)
+    assert (found.state, found.ends) == (state, ends)
+
+
+def living(*lifecycle: tuple[str, str], **told: Any) -> dict[str, Any]:
+    return {**spec(*lifecycle), "model_id": FLAN, **told}
+
+
+DEPRECATED = (("available", "2024-01-01"), ("deprecated", "2026-01-01"), ("withdrawn", "2027-01-01"))
+
+
+def test_a_plan_warns_of_a_deprecated_model_with_its_date_and_the_service_s_own_alternative(many: Wire) -> None:
+    told = living(*DEPRECATED, task_ids=["generation"])
+    told["lifecycle"][1]["alternative_model_ids"] = ["ibm/granite-3-3-8b-instruct"]
+    with telling(many, told):
+        plan = asked(many, wx.PromptTuning(FLAN)).plan()
+    assert (
+        f"{FLAN} is deprecated and is tuned no more from 2027-01-01 on; the service names ibm/granite-3-3-8b-instruct "
+        "instead" in plan.warnings
+    )
+    assert "2027-01-01" in str(plan)
+
+
+def test_a_plan_warns_of_the_end_of_tuning_where_the_platform_s_version_says_so(many: Wire, cloud: Running) -> None:
+    said = "the service is Cloud Pak for Data 5.2: prompt tuning is deprecated since 5.2, and 6.0 has no tuning"
+    assert any(said in warning for warning in asked(many, wx.PromptTuning(FLAN)).plan().warnings)
+    with wire_to(cloud) as wire:
+        assert not any("deprecated" in warning for warning in asked(wire, wx.PromptTuning()).plan().warnings)
+
+
+@pytest.mark.parametrize("state", ["withdrawn", "constricted"])
+def test_a_model_that_has_ended_is_refused_with_its_date_and_the_nearest_others(many: Wire, state: str) -> None:
+    others = [{**living(), "model_id": f"google/flan-t5-{size}"} for size in ("large", "xxl")]
+    with telling(many, living((state, "2026-01-01")), *others):
+        text = problems_of(asked(many, wx.PromptTuning(FLAN)))
+        listed = [model.id for model in wx.models(Watsonx(**asked_of(many)))]
+    assert f"{FLAN} is {state} since 2026-01-01; the nearest of 2: google/flan-t5-" in text
+    assert listed == ["google/flan-t5-large", "google/flan-t5-xxl"]
+
+
+def test_limits_are_printed_with_the_model_s_life_its_tasks_and_the_platform(many: Wire) -> None:
+    with telling(many, living(*DEPRECATED, task_ids=["generation"], training_parameters=RANGES)):
+        limits = Watsonx(**asked_of(many)).limits(wx.PromptTuning(FLAN))
+    assert limits.offer is not None
+    assert (limits.offer.state, limits.offer.ends, limits.offer.tasks) == ("deprecated", "2027-01-01", ("generation",))
+    parts = ("Limits of google/flan-t5-xl", "1 to 4", "deprecated, tuned no more from 2027-01-01", "Pak for Data 5.2")
+    assert all(part in str(limits) for part in parts) and "<table>" in limits._repr_html_()
+
+
+RANGES = {"batch_size": {"min": 1, "max": 4, "default": 2}}
+
+
+# --- what the service would refuse ------------------------------------------------------------------------------------
+
+
+def test_a_task_that_the_model_is_not_for_is_refused(many: Wire) -> None:
+    with telling(many, living(task_ids=["classification", "summarization"])):
+        text = problems_of(asked(many, wx.PromptTuning(FLAN)))
+    assert f"task is 'generation'; {FLAN} on watsonx is for classification, summarization" in text
+
+
+@pytest.mark.parametrize(
+    ("method", "said"),
+    [
+        (wx.LoRA(FLAN, max_input_tokens=100_000), "max_input_tokens is 100000; watsonx takes 1 to 511"),
+        (
+            wx.LoRA(FLAN, max_input_tokens=400, max_output_tokens=200),
+            "max_input_tokens + max_output_tokens (max_seq_length) is 600; watsonx takes 16 to 512",
+        ),
+        (wx.LoRA(FLAN, verbalizer="{{input}}"), "needs words between the input and the answer"),
+        (wx.PromptTuning(FLAN, init_text="word " * 5_000), "init_text has 25,000 characters; watsonx takes 4,000"),
+        (wx.PromptTuning(FLAN, early_stopping_patience=3), "takes no early_stopping_patience=3"),
+    ],
+)
+def test_whatever_the_service_or_its_body_would_refuse_is_told_by_the_plan(many: Wire, method: Any, said: str) -> None:
+    assert said in problems_of(asked(many, method))
+    assert said in problems_of(asked(many, method).load(ROWS[:10]))
+
+
+def test_a_word_that_the_specification_does_not_list_is_refused(many: Wire) -> None:
+    functions = ("prompt_tune_trainable", "lora_fine_tune_trainable")
+    told = {
+        **spec(functions=functions), "model_id": FLAN,
+        "training_parameters": {"init_method": {"supported": ["random"]}},
+        "lora_fine_tuning_parameters": {"peft_parameters": {"target_modules": {"supported": ["q", "v"]}}},
+    }  # fmt: skip
+    with telling(many, told):
+        assert "init_method is text; watsonx takes random" in problems_of(
+            asked(many, wx.PromptTuning(FLAN, init_text="Say:"))
+        )
+        text = problems_of(asked(many, wx.LoRA(FLAN, target_modules=("q", "nonsense"))))
+        assert asked(many, wx.LoRA(FLAN, target_modules=("q",), num_epochs=1)).plan()
+    assert "target_modules is q, nonsense; watsonx takes q or v" in text
+
+
+def test_a_lora_left_open_is_as_long_as_the_service_s_own_default(many: Wire) -> None:
+    method = asked(many, wx.LoRA(FLAN)).plan().spec.method
+    assert (method.max_input_tokens, method.max_output_tokens) == (256, 128)
+
+
+def test_layers_that_the_model_does_not_have_are_refused_when_the_job_is_created(cpd_wire: Wire) -> None:
+    with pytest.raises(wx.WxTuningError, match=r"target_modules \['nonsense'\] do not fit wxtuning/tiny; .*q_proj"):
+        asked(cpd_wire, wx.LoRA(target_modules=("nonsense",), num_epochs=1)).submit()
+
+
+@pytest.mark.parametrize(
+    ("entry", "refused", "said"),
+    [
+        ({"max": 50}, 99, "up to 50"),
+        ({"max": 50, "default": 20}, 99, "up to 50"),
+        ({"min": 2}, 1, "from 2"),
+        ({"min": 1, "max": 50}, 99, "1 to 50"),
+        ({"supported": [5, 10]}, 7, "5 or 10"),
+    ],
+)
+def test_an_entry_that_tells_only_a_part_bounds_by_that(entry: dict[str, Any], refused: int, said: str) -> None:
+    told = dict(parameters({"training_parameters": {"num_epochs": entry}}, wx.PromptTuning()))
+    assert not told["num_epochs"].takes(refused) and told["num_epochs"].takes(5) and str(told["num_epochs"]) == said
+
+
+@pytest.mark.parametrize("entry", [None, "many", {"default": "text"}, {"supported": ["random"]}, {}])
 def test_an_entry_that_says_nothing_we_understand_bounds_nothing(entry: object) -> None:
     told = {"training_parameters": {"num_epochs": entry, "batch_size": {"min": 1, "max": 4, "default": 2}}}
     assert [name for name, _ in parameters(told, wx.PromptTuning())] == ["batch_size"]
@@ -197,6 +341,27 @@ def test_cloud_pak_for_data_6_is_refused_with_the_ways_on(version: str) -> None:
 
 def test_cloud_pak_for_data_5_without_tunable_models_says_so() -> None:
     assert "cpd.example.com has no model for LoRA" in refusal("cpd.example.com", wx.LoRA(FLAN), version="5.2")
+
+
+@pytest.mark.parametrize(
+    ("host", "version", "method"),
+    [("us-south.ml.cloud.ibm.com", "", None), ("cpd.example.com", "6.0", "lora"), ("cpd.example.com", "5.2", None)],
+)
+def test_where_nothing_can_be_tuned_no_models_are_listed_and_the_reason_is_said(
+    host: str, version: str, method: str | None
+) -> None:
+    service: Any = Silent(host, version)
+    with pytest.raises(wx.NotOffered) as caught:
+        Capabilities(service, lambda: TODAY).models(method)
+    assert "this machine" in str(caught.value)
+
+
+def test_models_for_lora_on_the_cloud_are_refused_as_a_plan_is(cloud: Running) -> None:
+    with wire_to(cloud) as wire:
+        backend = Watsonx(**asked_of(wire))
+        assert len(wx.models(backend, method=wx.PromptTuning)) == 1
+        with pytest.raises(wx.NotOffered, match="2026-09-10"):
+            wx.models(backend, method=wx.LoRA())
 
 
 def test_lora_is_not_offered_on_the_cloud(cloud: Running) -> None:

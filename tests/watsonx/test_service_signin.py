@@ -22,7 +22,7 @@ from tests.watsonx.wire import ALWAYS, Wire, wire_to
 from wxtuning.adapters.watsonx import Watsonx
 from wxtuning.adapters.watsonx.faults import Unsettled
 from wxtuning.adapters.watsonx.service import NOWHERE
-from wxtuning.errors import AdapterError, MissingDependency, NotAuthorized, PlanError, Unavailable
+from wxtuning.errors import AdapterError, MissingDependency, NotAuthorized, NotOffered, PlanError, Unavailable
 from wxtuning.retry import Patience
 from wxtuning.testing import FakeClock
 
@@ -172,16 +172,48 @@ def test_a_cluster_that_does_not_tell_its_version_is_told_it(cpd_wire: Wire, con
     assert connected(cpd_wire, version="5.1").service.version == "5.1"
 
 
-@pytest.mark.parametrize(
-    ("told", "asked", "said"), [("7.1.0", None, "does not know its version"), (None, "7.1", "knows no such version")]
-)
-def test_a_cluster_of_an_unknown_version_is_named(
-    cpd_wire: Wire, connected: Connect, told: str | None, asked: str | None, said: str
+def test_a_server_like_ibm_cloud_is_told_how_to_be_named_as_one(cloud_wire: Wire, connected: Connect) -> None:
+    with pytest.raises(AdapterError, match="does not tell its version") as failure:
+        connected(cloud_wire, platform_url=None, auth_url=None, username="ada").service.get(TRAININGS)
+    assert "platform_url= and auth_url=" in failure.value.hint
+
+
+def saying(version: object) -> Refusal:
+    return Refusal(200, json.dumps({"version": version}).encode())
+
+
+@pytest.mark.parametrize("version", ["6.1", "6.1.0", "7.0", "10.2.3"])
+def test_a_version_after_the_last_with_tuning_says_so_with_the_two_ways_on(
+    cpd_wire: Wire, connected: Connect, version: str
 ) -> None:
-    answer = Refusal(200, json.dumps({"version": told}).encode()) if told else Refusal(404)
-    cpd_wire.breaks("GET /ml/wml_services/v2/version", answer, times=ALWAYS)
-    with pytest.raises(AdapterError, match=said):
-        connected(cpd_wire, version=asked).service.get(TRAININGS)
+    cpd_wire.breaks("GET /ml/wml_services/v2/version", saying(version), times=ALWAYS)
+    with pytest.raises(NotOffered, match=f"Cloud Pak for Data {version} has no tuning any more") as failure:
+        connected(cpd_wire).service.get(TRAININGS)
+    assert "6.0.0" in str(failure.value) and "this machine" in failure.value.hint and "cluster" in failure.value.hint
+    assert signed_in(cpd_wire) == 0
+
+
+@pytest.mark.parametrize("version", ["4.8", "4.8.5", "five", "5", "<b>", "5.9"])
+def test_a_version_that_nobody_knows_is_told_with_those_expected(
+    cpd_wire: Wire, connected: Connect, version: str
+) -> None:
+    cpd_wire.breaks("GET /ml/wml_services/v2/version", saying(version), times=ALWAYS)
+    with pytest.raises(AdapterError, match=r"expected 5\.0, 5\.1, .* or 6\.0") as failure:
+        connected(cpd_wire).service.get(TRAININGS)
+    assert f"{version!r}" in str(failure.value) and "most recent" not in str(failure.value)
+
+
+def test_a_version_that_was_given_is_checked_in_the_same_way(cpd_wire: Wire, connected: Connect) -> None:
+    cpd_wire.breaks("GET /ml/wml_services/v2/version", Refusal(404), times=ALWAYS)
+    with pytest.raises(NotOffered, match=r"6\.1 has no tuning any more"):
+        connected(cpd_wire, version="6.1").service.get(TRAININGS)
+
+
+@pytest.mark.parametrize("version", [7, None, ["5.2"]])
+def test_a_version_that_is_no_text_does_not_count(cpd_wire: Wire, connected: Connect, version: object) -> None:
+    cpd_wire.breaks("GET /ml/wml_services/v2/version", saying(version), times=ALWAYS)
+    with pytest.raises(AdapterError):
+        connected(cpd_wire).service.get(TRAININGS)
 
 
 @pytest.mark.parametrize("status", [201, 202, 206])

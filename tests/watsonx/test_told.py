@@ -65,6 +65,22 @@ def test_progress_is_the_last_epoch():
     assert (status.step, status.loss) == (8, 1.5)
 
 
+@pytest.mark.parametrize("kind", ["prompt_tuning", "parameters"])
+def test_the_steps_of_a_job_are_told_by_the_epochs_that_are_over(kind):
+    told = details(metrics=INLINE)
+    told["entity"][kind] = {"num_epochs": 5}
+    assert status_of(told).steps == 20
+    told["entity"]["status"]["metrics"] = INLINE[1:]
+    assert status_of(told).steps == 0  # the first epoch may not be over
+
+
+@pytest.mark.parametrize("epochs", [None, "five", float("inf")])
+def test_steps_are_unknown_where_no_number_of_epochs_is_told(epochs):
+    told = details(metrics=INLINE)
+    told["entity"]["prompt_tuning"] = {"num_epochs": epochs}
+    assert status_of(told).steps == 0
+
+
 def test_inline_metrics_are_in_order_and_an_epoch_counts_when_it_is_over():
     points = inline_metrics(details(metrics=INLINE))
     assert [(point.step, point.epoch, point.loss) for point in points] == [(4, 1.0, 2.5), (8, 2.0, 1.5)]

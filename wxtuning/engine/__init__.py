@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from wxtuning.engine.decoding import Decoding
     from wxtuning.engine.generate import Generator
     from wxtuning.engine.look import xray
+    from wxtuning.engine.targets import check_targets
     from wxtuning.engine.tokenizer import byte_bound, load_tokens
     from wxtuning.engine.train import TuneResult, tune
 
@@ -33,6 +34,7 @@ __all__ = [
     "load_tokens",
     "byte_bound",
     "xray",
+    "check_targets",
     "start",
     "cancel",
     "is_alive",
@@ -53,6 +55,7 @@ _ON_USE = {
     "load_tokens": "tokenizer",
     "byte_bound": "tokenizer",
     "xray": "look",
+    "check_targets": "targets",
 }
 
 

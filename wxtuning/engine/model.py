@@ -84,6 +84,21 @@ def load_base(name: str, *, revision: str | None = None, device: str = "auto", d
     return Base(name=name, model=model, tokens=tokens, seq2seq=seq2seq, device=chosen, dtype=number)
 
 
+def hollow_base(name: str, *, revision: str | None = None) -> Base:
+    """The base `name` as `load_base` has it, without its weights: its shape says what fits it.
+
+    Raises EngineError: model_not_found, bad_model, unsupported_model.
+    """
+    meta = torch.device("meta")
+    tokens = tokens_of(name, revision)
+    with _quiet(), _translated(name):
+        config = _config(name, revision)
+        with meta:
+            model = _class_of(config).from_config(config, trust_remote_code=False)
+    seq2seq = bool(config.is_encoder_decoder)
+    return Base(name=name, model=model, tokens=tokens, seq2seq=seq2seq, device=meta, dtype=torch.float32)
+
+
 def tokens_of(name: str, revision: str | None = None) -> Tokens:
     """The tokens of the base `name`, as `load_base` has them, without its weights.
 
@@ -191,11 +206,14 @@ def _generation(name: str, revision: str | None, config: Any) -> Any:
         return GenerationConfig.from_model_config(config)
 
 
-def _model(name: str, revision: str | None, config: Any, dtype: torch.dtype) -> Any:
+def _class_of(config: Any) -> Any:
     from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM
 
-    loader = AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
-    model, report = loader.from_pretrained(
+    return AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
+
+
+def _model(name: str, revision: str | None, config: Any, dtype: torch.dtype) -> Any:
+    model, report = _class_of(config).from_pretrained(
         name,
         revision=revision,
         config=config,

@@ -41,8 +41,8 @@ class Local:
         """
         return models.limits(method)
 
-    def models(self) -> tuple[ModelOffer, ...]:
-        """The model that ships inside the package; any other is named by its folder or Hub id."""
+    def models(self, method: str | None = None) -> tuple[ModelOffer, ...]:
+        """The model that ships inside the package, tuned by every method; any other is named by folder or Hub id."""
         return models.OFFERED
 
     def tokenizer(self, method: Method) -> LocalTokenizer:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from wxtuning.adapters.watsonx.faults import BACKEND
 from wxtuning.errors import NotOffered
 from wxtuning.ports import TuningRequest
-from wxtuning.spec import LoRA, Method, PromptTuning
+from wxtuning.spec import ANSWER_TOKENS, LoRA, Method, PromptTuning
 
 if TYPE_CHECKING:
     from wxtuning.adapters.watsonx.service import Container, Json
@@ -17,6 +17,9 @@ Reference = Callable[[], "Json"]
 """Sees to it that the service has the rows to tune on, and says where it finds them."""
 
 FIELD, ANSWER = "{{input}}", "{{output}}"
+
+BOTH = "max_seq_length"
+"""What bounds a row of LoRA as a whole."""
 
 FOLDERS = {"project": "projects", "space": "spaces"}
 
@@ -50,6 +53,12 @@ def body_of(request: TuningRequest, tag: str, reference: Reference, results: Jso
         "training_data_references": [reference()],
         "results_reference": results,
     }
+
+
+def values_of(body: Json) -> dict[str, Any]:
+    """The values of a body's parameters, by the service's names."""
+    asked = body["prompt_tuning"] if "prompt_tuning" in body else body["parameters"]
+    return {**asked, **asked.get("peft_parameters", {})}
 
 
 def results_of(container: Container, method: Method, *, on_cloud: bool) -> Json:
@@ -102,7 +111,18 @@ def _longest(method: LoRA) -> dict[str, int]:
     """The service bounds a row as a whole."""
     if method.max_input_tokens is None or method.max_output_tokens is None:
         return {}
-    return {"max_seq_length": method.max_input_tokens + method.max_output_tokens}
+    return {BOTH: method.max_input_tokens + method.max_output_tokens}
+
+
+def sides_of(both: int) -> dict[str, int]:
+    """Two limits whose sum is the one of fine tuning, so that asked again, the service bounds a row as it did.
+
+    Where input and answer are bounded one by one, as on this machine, the answer has at most half, and at most
+    `ANSWER_TOKENS`, as `wxtuning serve` divides them; a row that fitted as a whole with a longer input or answer is
+    reported by the plan.
+    """
+    answer = min(ANSWER_TOKENS, both // 2)
+    return {"max_input_tokens": both - answer, "max_output_tokens": answer}
 
 
 def _given(method: Method, names: Mapping[str, str | None]) -> dict[str, Any]:

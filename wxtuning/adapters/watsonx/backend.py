@@ -213,9 +213,17 @@ class Watsonx:
         """What the service's own specification of the model says; see `Tuner`."""
         return self._capabilities.limits(method)
 
-    def models(self) -> tuple[ModelOffer, ...]:
-        """The models that can be tuned, deployed or asked."""
-        return self._capabilities.models()
+    def problems_of(self, request: TuningRequest) -> tuple[str, ...]:
+        """See `ChecksRequest`."""
+        return self._capabilities.problems_of(request)
+
+    def models(self, method: str | None = None) -> tuple[ModelOffer, ...]:
+        """The models that can be tuned, or tuned by this method.
+
+        Raises:
+            NotOffered: if there is no tuning (any more), or not by this method.
+        """
+        return self._capabilities.models(method)
 
     def tokenizer(self, method: Method) -> Tokenizer:
         """Counts with the service's own tokenizer; see `Tuner`."""

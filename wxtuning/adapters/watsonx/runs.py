@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from wxtuning.adapters.watsonx.asked import BOTH, sides_of
 from wxtuning.adapters.watsonx.faults import BACKEND, Missing
 from wxtuning.adapters.watsonx.listed import id_of, metadata_of
 from wxtuning.adapters.watsonx.service import Json, Service
@@ -12,7 +13,7 @@ from wxtuning.adapters.watsonx.told import status_of
 from wxtuning.adapters.watsonx.trainings import FINE_TUNINGS, TRAININGS, job_in, place_of
 from wxtuning.errors import JobLost, PlanError
 from wxtuning.found import FoundRun
-from wxtuning.spec import ANSWER_TOKENS, LoRA, Method, PromptTuning
+from wxtuning.spec import LoRA, Method, PromptTuning
 from wxtuning.status import JobRef
 
 
@@ -112,7 +113,9 @@ def _lora(asked: Mapping[str, Any]) -> LoRA:
     peft = asked.get("peft_parameters") or {}
     if peft.get("type") != "lora":
         raise PlanError(["all weights were tuned, or others than those of LoRA, which is not among our methods"])
-    told = {**asked, **peft, "r": peft.get("rank"), **_lengths(asked.get("max_seq_length"))}
+    both = asked.get(BOTH)
+    sides = sides_of(both) if isinstance(both, int) else {}
+    told = {**asked, **peft, "r": peft.get("rank"), **sides}
     told["verbalizer"] = str(told.get("verbalizer") or "{{input}}").partition("{{output}}")[0]
     return LoRA(model=_model(asked), **_known(told, LoRA))
 
@@ -126,16 +129,3 @@ def _model(asked: Mapping[str, Any]) -> str:
 def _known(told: Mapping[str, Any], kind: type[Method]) -> dict[str, Any]:
     own = kind.model_fields.keys() - {"model", "method"}
     return {name: value for name, value in told.items() if name in own and value is not None}
-
-
-def _lengths(both: object) -> dict[str, int]:
-    """Two limits whose sum is the one of fine tuning, so that asked again, the service bounds a row as it did.
-
-    Where input and answer are bounded one by one, as on this machine, the answer has at most half, and at most
-    `ANSWER_TOKENS`, as `wxtuning serve` divides them; a row that fitted as a whole with a longer input or answer is
-    reported by the plan.
-    """
-    if not isinstance(both, int):
-        return {}
-    answer = min(ANSWER_TOKENS, both // 2)
-    return {"max_input_tokens": both - answer, "max_output_tokens": answer}

@@ -13,6 +13,7 @@ from pydantic import SecretStr
 
 from wxtuning.adapters.watsonx.answers import Veil, refusal, said
 from wxtuning.adapters.watsonx.asks import Asked, Reply
+from wxtuning.adapters.watsonx.ended import refuse_unknown
 from wxtuning.adapters.watsonx.faults import BACKEND
 from wxtuning.adapters.watsonx.hosts import gives_tokens, origin
 from wxtuning.adapters.watsonx.sdk import alone, quiet
@@ -150,15 +151,8 @@ OURS = {
     ),
     "Missing version": (
         "it is no known one of the cloud, and does not tell its version as Cloud Pak for Data does",
-        "Check url=, the address of the server itself; if it is right, name the version, such as version='5.2'.",
-    ),
-    "Invalid value for 'version'": (
-        "the SDK knows no such version of Cloud Pak for Data",
-        "Check version=; expected one such as version='5.2'.",
-    ),
-    "is not supported yet": (
-        "the SDK does not know its version of Cloud Pak for Data yet",
-        "pip install --upgrade ibm-watsonx-ai",
+        "Check url=, the address of the server itself. If it is right, and the server is like IBM Cloud, name "
+        "platform_url= and auth_url= too; if it is Cloud Pak for Data, its version, such as version='5.2'.",
     ),
 }
 """What the SDK says of settings, by its own words, and what a caller of ours can do about it."""
@@ -176,9 +170,11 @@ class _Guarded(httpx.BaseTransport):
         asked = _asked(request)
         self._check_host(asked)
         reply = self._send(asked)
+        if asked.address.endswith(VERSION_PATH):
+            self._check_version(asked, reply)
         # A platform that does not tell its version is asked for it in `version=`, by the SDK. Of any other answer that
         # is not the one it expects, it repeats the body.
-        if reply.status != 200 and not asked.address.endswith(VERSION_PATH):
+        elif reply.status != 200:
             raise self._refusal(asked, reply)
         headers = {"content-type": reply.headers.get("content-type", "application/json")}
         return httpx.Response(reply.status, headers=headers, content=reply.body)
@@ -191,6 +187,11 @@ class _Guarded(httpx.BaseTransport):
                 backend=BACKEND,
                 hint="Name the address that gives tokens in auth_url=.",
             )
+
+    def _check_version(self, asked: Asked, reply: Reply) -> None:
+        # The SDK says of any version that it does not know that a newer SDK would.
+        if version := self._settings.version or _version_in(reply):
+            refuse_unknown(version, _known_versions(), asked.host)
 
     def _refusal(self, asked: Asked, reply: Reply) -> AdapterError:
         if reply.status in (400, 401, 403):
@@ -206,6 +207,21 @@ class _Guarded(httpx.BaseTransport):
         found = refusal(asked, reply, self._veil)
         found.hint = found.hint or SERVICE
         return found
+
+
+def _version_in(reply: Reply) -> str:
+    """As a platform tells it; empty if it does not."""
+    try:
+        found = reply.json.get("version", "") if reply.is_good else ""
+    except (ValueError, AttributeError):
+        return ""
+    return found if isinstance(found, str) else ""
+
+
+def _known_versions() -> tuple[str, ...]:
+    from ibm_watsonx_ai.utils.cpd_version import CPDVersion
+
+    return tuple(CPDVersion.supported_version_list)
 
 
 KEYS = (

@@ -39,9 +39,21 @@ def status_of(details: Mapping[str, Any]) -> JobStatus:
         message=(_failure(status) if failed else "") or _text(_part(status, "message").get("text")),
         hint=_trace(status) if failed else "",
         step=last.step if last else 0,
+        steps=_steps(details),
         loss=last.loss if last else None,
         warnings=tuple(_warnings(details)),
     )
+
+
+def _steps(details: Mapping[str, Any]) -> int:
+    """The steps of all epochs that were asked for, by those of the epochs that are over; 0 before one certainly is."""
+    entity = _part(details, "entity")
+    asked = _part(entity, "prompt_tuning") or _part(entity, "parameters")
+    means = _ordered(point for each in _metrics(details) if "ml_metrics" in each and (point := _point(each)))
+    # The last one told may be in the middle of its steps.
+    if len(means) < 2 or (over := means[-2]).epoch < 1:
+        return 0
+    return over.step * _whole(asked.get("num_epochs")) // int(over.epoch)
 
 
 def is_documented(word: str) -> bool:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from wxtuning.adapters.watsonx import files
 from wxtuning.adapters.watsonx.asked import Reference, body_of, results_of
 from wxtuning.adapters.watsonx.board import Board
-from wxtuning.adapters.watsonx.capabilities import SAAS_ENDED, WAYS_ON
+from wxtuning.adapters.watsonx.ended import SAAS_ENDED, WAYS_ON
 from wxtuning.adapters.watsonx.faults import BACKEND, Missing, Refused
 from wxtuning.adapters.watsonx.listed import Listed, found_in, tag_of
 from wxtuning.adapters.watsonx.once import check_alone, find, once

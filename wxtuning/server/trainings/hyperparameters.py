@@ -1,6 +1,7 @@
 """Tuning parameters with their ranges and defaults, in the form of `training_parameters` of the service.
 
-`min` and `max` are inclusive. The values of watsonx's own models are those that the live service told in mid 2025.
+`min` and `max` are inclusive. The values of watsonx's own models are those that the live service told in mid 2025, but
+for `max_length`, the characters of a text, which that service does not tell.
 """
 
 from __future__ import annotations
@@ -12,13 +13,20 @@ Entry = Mapping[str, Any]
 Table = Mapping[str, Entry]
 
 TEMPLATE = "Input: {{input}} Output:"
+LONGEST_TEXT = 4_000
+"""Characters of a text at most; an init_text has no use for more than num_virtual_tokens tokens."""
+
+
+def _text(default: str) -> Entry:
+    return {"default": default, "max_length": LONGEST_TEXT}
+
 
 _WATSONX: dict[str, Entry] = {
     "init_method": {"supported": ["random", "text"], "default": "random"},
-    "init_text": {"default": "text"},
+    "init_text": _text("text"),
     "num_virtual_tokens": {"supported": [20, 50, 100], "default": 100},
     "num_epochs": {"default": 20, "min": 1, "max": 50},
-    "verbalizer": {"default": "{{input}}"},
+    "verbalizer": _text("{{input}}"),
     "batch_size": {"default": 16, "min": 1, "max": 16},
     "accumulate_steps": {"default": 16, "min": 1, "max": 128},
     "learning_rate": {"default": 0.3, "min": 0.00001, "max": 0.5},
@@ -28,7 +36,7 @@ _WATSONX: dict[str, Entry] = {
 
 FLAN: Table = {
     **_WATSONX,
-    "verbalizer": {"default": TEMPLATE},
+    "verbalizer": _text(TEMPLATE),
     "max_input_tokens": {"default": 256, "min": 1, "max": 256},
     "max_output_tokens": {"default": 128, "min": 1, "max": 128},
 }
@@ -43,7 +51,7 @@ LLAMA: Table = {
 _OURS: dict[str, Entry] = {
     "num_virtual_tokens": {"supported": [20, 50, 100], "default": 20},
     "num_epochs": {"default": 8, "min": 1, "max": 50},
-    "verbalizer": {"default": TEMPLATE},
+    "verbalizer": _text(TEMPLATE),
     "accumulate_steps": {"default": 1, "min": 1, "max": 128},
     "learning_rate": {"default": 0.1, "min": 0.00001, "max": 0.5},
 }
@@ -56,8 +64,8 @@ LORA: Table = {
     "batch_size": {"default": 16, "min": 1, "max": 16},
     "accumulate_steps": {"default": 1, "min": 1, "max": 128},
     "max_seq_length": {"default": 384, "min": 16, "max": 4096},
-    "verbalizer": {"default": TEMPLATE},
-    "response_template": {"default": ""},
+    "verbalizer": _text(TEMPLATE),
+    "response_template": _text(""),
     "gradient_checkpointing": {"supported": [True, False], "default": False},
 }
 PEFT: Table = {

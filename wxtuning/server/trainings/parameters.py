@@ -12,8 +12,6 @@ from wxtuning.server.trainings.hyperparameters import Entry, Table
 from wxtuning.server.trainings.quotes import quoted
 
 FIELD, ANSWER = "{{input}}", "{{output}}"
-LONGEST_TEXT = 4_000
-"""Characters of a text at most; an init_text has no use for more than num_virtual_tokens tokens."""
 
 Values = dict[str, Any]
 Problem = tuple[str, str]
@@ -114,8 +112,8 @@ def _problem(value: Any, entry: Entry) -> str:
         return "" if _is_within(value, entry) else f"is {quoted(value)}; expected {_range(entry)}"
     if not isinstance(value, str):
         return f"is {quoted(value)}; expected a text"
-    is_long = len(value) > LONGEST_TEXT
-    return f"has {len(value):,} characters; expected at most {LONGEST_TEXT:,}" if is_long else ""
+    most = entry["max_length"]
+    return f"has {len(value):,} characters; expected at most {most:,}" if len(value) > most else ""
 
 
 def _is_within(value: Any, entry: Entry) -> bool:

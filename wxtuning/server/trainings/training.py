@@ -15,7 +15,7 @@ from wxtuning.server.routing import Answer, Call
 from wxtuning.server.shown import metadata, public
 from wxtuning.server.state import Resource
 from wxtuning.server.tags import tagged
-from wxtuning.server.trainings import results
+from wxtuning.server.trainings import results, tuning
 from wxtuning.server.trainings.kinds import FINAL, STATES, Kind
 from wxtuning.server.trainings.parameters import Values, model_of
 from wxtuning.server.trainings.quotes import quoted
@@ -57,9 +57,11 @@ def _body(call: Call, kind: Kind, asked: Mapping[str, Any], check: Check) -> dic
     spec = call.house.catalog.spec(model_of(given, kind.parameters))
     check_data(call.house, container, asked["training_data_references"])
     check_results(call.house, container, asked["results_reference"])
+    values = check(given, spec)
+    tuning.check(call.house, kind, values)
     return {
         **{name: asked[name] for name in KEPT if name in asked},
-        kind.parameters: check(given, spec),
+        kind.parameters: values,
         "tags": _tags(call, kind, asked["tags"]),
         "status": {"state": "queued"},
     }

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from wxtuning import engine
 from wxtuning.engine.config import TuneConfig
 from wxtuning.engine.errors import EngineError
 from wxtuning.errors import DataError
@@ -17,8 +18,9 @@ from wxtuning.server.errors import invalid
 from wxtuning.server.house import House
 from wxtuning.server.state import Resource
 from wxtuning.server.trainings.catalog import MOST_RECORDS
-from wxtuning.server.trainings.kinds import KINDS, PROMPT_TUNING
+from wxtuning.server.trainings.kinds import KINDS, PROMPT_TUNING, Kind
 from wxtuning.server.trainings.parameters import before_answer
+from wxtuning.server.trainings.quotes import quoted
 from wxtuning.server.trainings.results import job_folder
 from wxtuning.spec import ANSWER_TOKENS
 
@@ -41,7 +43,9 @@ def prepare(house: House, training: Resource) -> Path:
     if not (folder / "config.json").is_file():
         _write_rows(house, training, folder)
         # Written last: a folder with a config is a whole job.
-        write_atomically(folder / "config.json", _config(house, training).to_json().encode())
+        kind = KINDS[training.kind]
+        config = _config(house, kind, training.body[kind.parameters])
+        write_atomically(folder / "config.json", config.to_json().encode())
     return folder
 
 
@@ -95,9 +99,27 @@ def _line(row: Mapping[str, Any]) -> str:
     return json.dumps({"input": row["input"], "output": row["output"]}, ensure_ascii=False) + "\n"
 
 
-def _config(house: House, training: Resource) -> TuneConfig:
-    asked = training.body[KINDS[training.kind].parameters]
-    values = _prompt_tuning(asked) if training.kind == PROMPT_TUNING.name else _lora(asked)
+def check(house: House, kind: Kind, asked: Mapping[str, Any]) -> None:
+    """Whether the engine takes the parameters of a tuning, as far as it can tell without weights and data.
+
+    Raises:
+        Refused: if it does not.
+    """
+    config = _config(house, kind, asked)
+    if config.method != "lora" or not config.target_modules:
+        return  # what is left open is the engine's own choice, and fits
+    try:
+        engine.check_targets(config)
+    except EngineError as cause:
+        # A model that is not here yet is fetched when the job runs, which then tells.
+        if cause.code == "bad_config":
+            modules, model = quoted(list(config.target_modules)), asked["base_model"]["model_id"]
+            message = f"{kind.parameters}.peft_parameters.target_modules {modules} do not fit {model}; {cause.hint}"
+            raise invalid(message, target="target_modules", code="invalid_input_argument") from cause
+
+
+def _config(house: House, kind: Kind, asked: Mapping[str, Any]) -> TuneConfig:
+    values = _prompt_tuning(asked) if kind is PROMPT_TUNING else _lora(asked)
     try:
         return TuneConfig(model=house.catalog.path(asked["base_model"]["model_id"]), **values)
     except EngineError as cause:
