@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from wxtuning.adapters.watsonx.faults import BACKEND, Busy, Missing, Refused, Unsettled
-from wxtuning.adapters.watsonx.listed import entries_of, id_of, is_known, metadata_of
+from wxtuning.adapters.watsonx.listed import PAGE, entries_of, id_of, is_known, metadata_of
 from wxtuning.adapters.watsonx.once import Found, found_in, id_in, once, tag_of
 from wxtuning.adapters.watsonx.service import MOST_PAGES, Json, Service
 from wxtuning.adapters.watsonx.settings import Settings
@@ -24,7 +24,6 @@ from wxtuning.stored import check_same, file_names, opened
 ASSETS = "/v2/assets"
 SEARCH = "/v2/asset_types/data_asset/search"
 MIME = "application/json"
-PAGE = 200
 
 ATTEMPTS = 3
 """Uploads of one file, until the service holds it."""

@@ -6,21 +6,18 @@ The service's own model specifications are the authority; documents and the SDK'
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
 from difflib import get_close_matches
 from functools import cached_property
 from typing import Any
 from urllib.parse import urlsplit
 
+from wxtuning.adapters.watsonx.counting import ServiceTokenizer
 from wxtuning.adapters.watsonx.faults import BACKEND
 from wxtuning.adapters.watsonx.service import NOWHERE, Json, Service
-from wxtuning.errors import NotOffered, Unavailable
+from wxtuning.errors import NotOffered
 from wxtuning.ports import Limits, ModelOffer, Range
 from wxtuning.spec import LoRA, Method
-from wxtuning.tokens import Counts, Pairs, TokenBound, XRay, rendered
-
-__all__ = ["Capabilities", "ServiceTokenizer", "offer", "parameters"]
 
 SPECS = "/ml/v1/foundation_model_specs"
 
@@ -42,10 +39,6 @@ WAYS_ON = (
 )
 
 NEAREST = 5
-AT_ONCE = 8
-"""Requests at a time where many are needed."""
-
-TOKENIZATION = "/ml/v1/text/tokenization"
 
 _FUNCTIONS = {"prompt_tuning": "prompt_tune_trainable", "lora": "lora_fine_tune_trainable"}
 _ENDED = ("withdrawn", "constricted")
@@ -224,49 +217,3 @@ def _context(spec: Mapping[str, Any], method: Method) -> int | None:
     if isinstance(method, LoRA):
         bounds.append(spec.get("lora_fine_tuning_parameters", {}).get("max_seq_length", {}).get("max"))
     return min((bound for bound in bounds if isinstance(bound, int)), default=None)
-
-
-class ServiceTokenizer:
-    """A base model's tokens as the service counts them, one request for each text; what was counted is kept.
-
-    Args:
-        service: Who counts.
-        method: Whose model and template.
-        counted: What is known by now, by model and text; shared by the tokenizers of one service.
-    """
-
-    dear = True
-    bound = TokenBound(extra=2)
-
-    def __init__(self, service: Service, method: Method, counted: dict[tuple[str, str], int]) -> None:
-        self._service = service
-        self._method = method
-        self._counted = counted
-
-    def count(self, pairs: Pairs) -> tuple[Counts, ...]:
-        texts = [(rendered(self._method.verbalizer, text), answer) for text, answer in pairs]
-        unknown = list(dict.fromkeys(text for pair in texts for text in pair if self._key(text) not in self._counted))
-        with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="wxtuning-count") as threads:
-            for text, count in zip(unknown, threads.map(self._asked, unknown), strict=True):
-                self._counted[self._key(text)] = count
-        return tuple((self._counted[self._key(prompt)], self._counted[self._key(answer)]) for prompt, answer in texts)
-
-    def xray(self, pairs: Pairs) -> tuple[XRay, ...]:
-        raise NotOffered(
-            "the service does not show the tokens of a row", backend=BACKEND,
-            hint="The local backend does, for a model of the same tokenizer.",
-        )  # fmt: skip
-
-    def _key(self, text: str) -> tuple[str, str]:
-        return self._method.model, text
-
-    def _asked(self, text: str) -> int:
-        body = {"model_id": self._method.model, "input": text, **self._service.container.query}
-        answer = self._service.ask(TOKENIZATION, body)
-        count = answer.get("result", {}).get("token_count")
-        if not isinstance(count, int):
-            raise Unavailable(
-                f"{self._service.host} counted no tokens: {sorted(answer)}", backend=BACKEND,
-                hint="Say .tokens() again later; a plan counts only rows that may not fit.",
-            )  # fmt: skip
-        return count
