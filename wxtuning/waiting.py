@@ -58,7 +58,10 @@ def _work(
             number, value = left.popleft()
         except IndexError:  # another thread was faster
             return
-        ended.put((number, _end_of(act, value)))
+        end = _end_of(act, value)
+        if end.exception():
+            left.clear()  # here, in the thread that failed: it must not begin with the next
+        ended.put((number, end))
 
 
 def _end_of(act: Callable[[Value], Result], value: Value) -> Future[Result]:

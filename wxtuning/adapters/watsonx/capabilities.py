@@ -72,7 +72,7 @@ class Capabilities:
             fingerprint=self._fingerprint(method.model),
             parameters=dict(parameters(spec, method)),
             min_rows=LEAST_ROWS,
-            max_rows=spec.get("model_limits", {}).get("training_data_max_records") or MOST_ROWS,
+            max_rows=_whole(_part(spec, "model_limits").get("training_data_max_records")) or MOST_ROWS,
             max_bytes=MOST_BYTES,
             context_tokens=_context(spec, method),
             poll_seconds=POLL_SECONDS,
@@ -84,8 +84,7 @@ class Capabilities:
     def context_tokens(self, model: str) -> int | None:
         """How many tokens a model takes at once, prompt and answer together; None if the service does not tell."""
         spec: Json = next((spec for spec in self._specs if spec["model_id"] == model), {})
-        found = spec.get("model_limits", {}).get("max_sequence_length")
-        return found if isinstance(found, int) else None
+        return _whole(_part(spec, "model_limits").get("max_sequence_length"))
 
     def tokenizer(self, method: Method) -> ServiceTokenizer:
         """Counts the tokens of the method's model."""
@@ -135,7 +134,8 @@ class Capabilities:
     @cached_property
     def _specs(self) -> tuple[Json, ...]:
         found = self._service.pages(SPECS, within=NOWHERE, filters="!lifecycle_withdrawn")
-        return tuple(sorted((spec for spec in found if spec.get("model_id")), key=lambda spec: str(spec["model_id"])))
+        named = (spec for spec in found if spec.get("model_id") and isinstance(spec["model_id"], str))
+        return tuple(sorted(named, key=lambda spec: str(spec["model_id"])))
 
     def _offer(self, spec: Json) -> ModelOffer:
         return offer(spec, self._today())
@@ -151,14 +151,15 @@ _OF_IBM = (".cloud.ibm.com", ".wxai.ibm.com", ".saas.ibm.com", ".ibmforusgov.com
 
 def offer(spec: Mapping[str, Any], today: date) -> ModelOffer:
     """A specification in the words of the port, with the state that its lifecycle has reached by a day."""
-    steps = sorted((str(step.get("start_date", "")), str(step["id"])) for step in spec.get("lifecycle", ()))
+    told = (step for step in _parts(spec, "lifecycle") if step.get("id"))
+    steps = sorted((str(step.get("start_date", "")), str(step["id"])) for step in told)
     reached = [state for begins, state in steps if begins <= today.isoformat()]
     state = reached[-1] if reached else "available"
-    functions = {function.get("id") for function in spec.get("functions", ())}
+    functions = {str(function.get("id")) for function in _parts(spec, "functions")}
     return ModelOffer(
         id=str(spec["model_id"]),
         methods=tuple(name for name, of in _FUNCTIONS.items() if of in functions and state not in _ENDED),
-        tasks=tuple(map(str, spec.get("task_ids", ()))),
+        tasks=tuple(map(str, _list(spec.get("task_ids")))),
         state=state,
         ends=next((begins for begins, state in steps if state in _ENDED), ""),
     )
@@ -181,10 +182,10 @@ def _words(method: Method) -> str:
 def parameters(spec: Mapping[str, Any], method: Method) -> Iterator[tuple[str, Range]]:
     """The method's parameters by our names, with what the specification says of them."""
     if isinstance(method, LoRA):
-        told = spec.get("lora_fine_tuning_parameters", {})
-        entries = {**told, **told.get("peft_parameters", {})}
+        told = _part(spec, "lora_fine_tuning_parameters")
+        entries = {**told, **_part(told, "peft_parameters")}
     else:
-        entries = spec.get("training_parameters", {})
+        entries = _part(spec, "training_parameters")
     for name, entry in entries.items():
         ours = _OUR_NAMES.get(name, name)
         if ours in type(method).model_fields and (found := _range(entry)):
@@ -198,7 +199,7 @@ def _range(entry: object) -> Range | None:
     """Bounds, or the only values taken; None for what is no number."""
     if not isinstance(entry, Mapping):
         return None
-    choices = tuple(number for value in entry.get("supported", ()) if (number := _number(value)) is not None)
+    choices = tuple(number for value in _list(entry.get("supported")) if (number := _number(value)) is not None)
     low = _number(entry.get("min", min(choices, default=None)))
     high = _number(entry.get("max", max(choices, default=None)))
     default = _number(entry.get("default"))
@@ -211,9 +212,26 @@ def _number(value: object) -> float | None:
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
+def _whole(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _part(told: Mapping[str, Any], name: str) -> Json:
+    """A part of a specification; empty where it is not told, or is something else."""
+    return found if isinstance(found := told.get(name), dict) else {}
+
+
+def _parts(told: Mapping[str, Any], name: str) -> list[Json]:
+    return [part for part in _list(told.get(name)) if isinstance(part, dict)]
+
+
+def _list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
 def _context(spec: Mapping[str, Any], method: Method) -> int | None:
     """Tokens of prompt and answer together."""
-    bounds = [spec.get("model_limits", {}).get("max_sequence_length")]
+    bounds = [_part(spec, "model_limits").get("max_sequence_length")]
     if isinstance(method, LoRA):
-        bounds.append(spec.get("lora_fine_tuning_parameters", {}).get("max_seq_length", {}).get("max"))
-    return min((bound for bound in bounds if isinstance(bound, int)), default=None)
+        bounds.append(_part(_part(spec, "lora_fine_tuning_parameters"), "max_seq_length").get("max"))
+    return min((found for bound in bounds if (found := _whole(bound)) is not None), default=None)
