@@ -7,7 +7,6 @@ import signal
 import threading
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -15,7 +14,7 @@ import pytest
 from tests.server import models
 from tests.server.models import COMMENTS
 from tests.server.processes import Running
-from tests.watsonx.faults import Cut, Endless, LostAnswer, Refusal, refusal
+from tests.watsonx.faults import Cut, Endless, Held, LostAnswer, Refusal, refusal
 from tests.watsonx.tuned import completed
 from tests.watsonx.wire import ALWAYS, Answer, Exchange, Wire
 from wxtuning.adapters.watsonx.asking import Asking, base
@@ -37,8 +36,6 @@ COUNT = "POST /ml/v1/text/tokenization"
 SHORT = Decoding(max_new_tokens=20)
 TINY = PromptTuning()
 BARE = base(TINY, "{{input}}")
-HELD_SECONDS = 5.0
-"""For so long hangs what nobody lets go of."""
 
 
 @pytest.fixture
@@ -159,23 +156,7 @@ def test_of_many_questions_that_are_refused_for_now_none_is_lost_or_out_of_order
     assert set(seen.values()) == {3}
 
 
-@dataclass
-class Held:
-    """No answer; `ended` of those that were asked so have given up."""
-
-    happens: Callable[[], object] = lambda: None
-    ended: int = 0
-
-    def __call__(self, exchange: Exchange) -> None:
-        exchange.body()
-        self.happens()
-        exchange.wire.closing.wait(HELD_SECONDS)
-        self.ended += 1
-        exchange.hung_up()
-
-
-def test_a_question_that_fails_is_told_at_once_while_others_hang_with_its_number(asking, wire):
-    held = Held()
+def test_a_question_that_fails_is_told_at_once_while_others_hang_with_its_number(asking, wire, held):
     wire.breaks(
         ASK_BASE, Refusal(400, refusal(400, message="no lamps")), where=lambda asked: "bad" in asked.json["input"]
     )
@@ -200,9 +181,8 @@ def press_ctrl_c() -> None:
 
 
 @pytest.mark.parametrize("operation", [ASK_BASE, COUNT], ids=["asked", "counted"])
-def test_ctrl_c_leaves_questions_that_hang(asking, wire, operation):
-    held = Held()
-    wire.breaks(operation, Held(press_ctrl_c), first=3)
+def test_ctrl_c_leaves_questions_that_hang(asking, wire, operation, held):
+    wire.breaks(operation, Held(press_ctrl_c, held.free), first=3)
     wire.breaks(operation, held, times=ALWAYS)
     with pytest.raises(KeyboardInterrupt):
         asking.generate(BARE, ["lamp " * 110] * 40, SHORT)
