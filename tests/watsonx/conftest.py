@@ -9,6 +9,7 @@ import pytest
 
 from tests.server.conftest import PLATFORMS, cloud, cpd, lora, server, soft
 from tests.server.processes import Running
+from tests.watsonx.faults import Held
 from tests.watsonx.wire import Wire, wire_to
 from wxtuning.adapters.watsonx import Watsonx
 from wxtuning.adapters.watsonx.service import Service
@@ -104,3 +105,11 @@ def service(wire: Wire, patience: Patience) -> Iterator[Service]:
 def settings(wire: Wire, patience: Patience) -> Settings:
     """What the parts of such a backend are told."""
     return Settings(url=wire.url, patience=patience)
+
+
+@pytest.fixture
+def held() -> Iterator[Held]:
+    """Requests that hang as long as the test; to be asked for last, so that they end first."""
+    found = Held()
+    yield found
+    found.let_go()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -14,6 +15,7 @@ from tests.wires import SECONDS, Answer, Before, Cut, LostAnswer, Then  # noqa: 
 
 JSON = (("Content-Type", "application/json"),)
 HTML = (("Content-Type", "text/html"),)
+HELD_SECONDS = 5.0
 LOGIN_PAGE = b"<!DOCTYPE html><html><title>Log in</title></html>"
 TRACE = "0123456789abcdef0123456789abcdef"
 
@@ -85,6 +87,28 @@ class Silence:
             exchange.passed_on()
         exchange.wire.closing.wait(SECONDS)
         exchange.hung_up()
+
+
+@dataclass
+class Held:
+    """Something happens, and no answer comes until it is `let_go`; `ended` requests were given up before."""
+
+    happens: Callable[[], object] = lambda: None
+    free: threading.Event = field(default_factory=threading.Event)
+    ended: int = 0
+
+    def __call__(self, exchange: Exchange) -> None:
+        exchange.body()
+        self.happens()
+        self.ended += not self.free.wait(HELD_SECONDS)
+        exchange.hung_up()
+
+    def let_go(self) -> None:
+        """Wait until nobody asks any more."""
+        self.free.set()
+        for thread in threading.enumerate():
+            if thread.name == "wxtuning-abreast":
+                thread.join(SECONDS)
 
 
 @dataclass(frozen=True)

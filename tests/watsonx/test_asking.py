@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import signal
+import threading
+from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -9,7 +14,7 @@ import pytest
 from tests.server import models
 from tests.server.models import COMMENTS
 from tests.server.processes import Running
-from tests.watsonx.faults import Cut, Endless, LostAnswer, Refusal, refusal
+from tests.watsonx.faults import Cut, Endless, Held, LostAnswer, Refusal, refusal
 from tests.watsonx.tuned import completed
 from tests.watsonx.wire import ALWAYS, Answer, Exchange, Wire
 from wxtuning.adapters.watsonx.asking import Asking, base
@@ -26,8 +31,11 @@ from wxtuning.status import DeploymentRef
 
 ASK = "POST /ml/v1/deployments/{id}/text/generation"
 STREAM = f"{ASK}_stream"
+ASK_BASE = "POST /ml/v1/text/generation"
+COUNT = "POST /ml/v1/text/tokenization"
 SHORT = Decoding(max_new_tokens=20)
 TINY = PromptTuning()
+BARE = base(TINY, "{{input}}")
 
 
 @pytest.fixture
@@ -88,7 +96,7 @@ def test_the_same_seed_draws_the_same_answer_and_a_stop_text_is_left_out(asking,
 
 def test_a_base_model_gets_the_rendered_prompt(asking, server, wire):
     (answer,) = asking.generate(base(TINY, "Input: {{input}} Output:"), ["A lamp."], SHORT)
-    (request,) = wire.of("POST /ml/v1/text/generation")
+    (request,) = wire.of(ASK_BASE)
     assert request.json["input"] == "Input: A lamp. Output:"
     assert request.json["project_id"] == server.project
     assert answer.text == models.alone(None, ["Input: A lamp. Output:"])[0]
@@ -121,6 +129,90 @@ def test_a_question_is_asked_again_for_it_changes_nothing(asking, deployed, wire
     assert wire.asked[ASK] == 5
 
 
+def answered(answer: object) -> Callable[[Exchange], None]:
+    """The server is not asked; the client is answered this."""
+
+    def act(exchange: Exchange) -> None:
+        exchange.answered(Answer(status=200, body=json.dumps(answer).encode()))
+
+    return act
+
+
+def echo(exchange: Exchange) -> None:
+    text = exchange.request.json["input"]
+    answered({"results": [{"generated_text": text, "generated_token_count": 1, "input_token_count": 1}]})(exchange)
+
+
+def test_of_many_questions_that_are_refused_for_now_none_is_lost_or_out_of_order(asking, wire):
+    texts, seen = [f"lamp {number}" for number in range(200)], Counter()
+
+    def is_new(request):
+        seen[request.json["input"]] += 1
+        return seen[request.json["input"]] <= 2
+
+    wire.breaks(ASK_BASE, Refusal(429, headers={"Retry-After": "1"}), times=ALWAYS, where=is_new)
+    wire.breaks(ASK_BASE, echo, times=ALWAYS)
+    assert [answer.text for answer in asking.generate(BARE, texts, SHORT)] == texts
+    assert set(seen.values()) == {3}
+
+
+def test_a_question_that_fails_is_told_at_once_while_others_hang_with_its_number(asking, wire, held):
+    wire.breaks(
+        ASK_BASE, Refusal(400, refusal(400, message="no lamps")), where=lambda asked: "bad" in asked.json["input"]
+    )
+    wire.breaks(ASK_BASE, held, times=ALWAYS)
+    with pytest.raises(AdapterError, match=r"^input 3 of 40: .* no lamps"):
+        asking.generate(BARE, ["good", "good", "bad", *["good"] * 37], SHORT)
+    assert held.ended == 0
+    assert wire.asked[ASK_BASE] <= 8
+
+
+def test_the_number_of_an_only_input_is_not_told(asking, wire):
+    wire.breaks(ASK_BASE, Refusal(400))
+    with pytest.raises(AdapterError) as caught:
+        asking.generate(BARE, ["bad"], SHORT)
+    assert "input 1" not in str(caught.value)
+
+
+def press_ctrl_c() -> None:
+    main = threading.main_thread().ident
+    assert main is not None
+    signal.pthread_kill(main, signal.SIGINT)
+
+
+@pytest.mark.parametrize("operation", [ASK_BASE, COUNT], ids=["asked", "counted"])
+def test_ctrl_c_leaves_questions_that_hang(asking, wire, operation, held):
+    wire.breaks(operation, Held(press_ctrl_c, held.free), first=3)
+    wire.breaks(operation, held, times=ALWAYS)
+    with pytest.raises(KeyboardInterrupt):
+        asking.generate(BARE, ["lamp " * 110] * 40, SHORT)
+    assert held.ended == 0
+    assert wire.asked[operation] <= 8
+
+
+@pytest.mark.parametrize(
+    "answer", [{}, {"system": {}}, *({"results": found} for found in ([], [{}], [{"generated_text": None}]))]
+)
+def test_what_holds_no_text_is_no_answer(asking, wire, answer):
+    wire.breaks(ASK_BASE, answered(answer), times=ALWAYS)
+    with pytest.raises(Unavailable, match="without a generated text"):
+        asking.generate(BARE, ["A lamp."], SHORT)
+
+
+@pytest.mark.parametrize("reason", ["cancelled", "ERROR", "not_finished"])
+def test_an_answer_that_the_service_broke_off_is_none(asking, wire, reason):
+    wire.breaks(ASK_BASE, answered({"results": [{"generated_text": "un", "stop_reason": reason}]}))
+    with pytest.raises(Unavailable, match=rf"broke off its answer after 2 characters \({reason}\)"):
+        asking.generate(BARE, ["A lamp."], SHORT)
+
+
+def test_counts_and_a_reason_that_are_not_told_stay_open(asking, wire):
+    untold = {"generated_token_count": None, "input_token_count": "many", "stop_reason": None}
+    wire.breaks(ASK_BASE, answered({"results": [{"generated_text": "", **untold}]}))
+    (found,) = asking.generate(BARE, ["A lamp."], SHORT)
+    assert (found.text, found.tokens, found.input_tokens, found.stop_reason) == ("", 0, 0, "")
+
+
 def test_an_outage_ends_and_is_not_asked_for_ever(asking, deployed, wire):
     wire.breaks(ASK, Refusal(503), times=ALWAYS)
     with pytest.raises(Unavailable):
@@ -148,7 +240,32 @@ def test_a_long_answer_counts_too(asking, deployed, wire):
 
 def test_only_prompts_that_may_not_fit_are_counted(asking, deployed, wire):
     asking.generate(deployed, ["A lamp.", "lamp " * 110], SHORT)
-    assert wire.asked["POST /ml/v1/text/tokenization"] == 1
+    assert wire.asked[COUNT] == 1
+
+
+def test_the_template_counts_for_a_base_model(asking, wire):
+    with pytest.raises(DataError, match=r"input 1 has .* tokens"):
+        asking.generate(base(TINY, "lamp " * 800 + "{{input}}"), ["A lamp."], SHORT)
+    assert wire.asked[ASK_BASE] == 0
+
+
+def test_the_template_of_a_deployment_counts_once_it_is_known(asking, deployed, wire):
+    nearly = "lamp " * 97
+    asking.generate(deployed, [nearly], SHORT)
+    assert wire.asked[COUNT] == 0
+    asking.generate(deployed, [nearly, "lamp " * 110], SHORT)
+    assert wire.asked[COUNT] == 2
+    wire.heals()
+    asking.generate(deployed, [nearly], SHORT)
+    assert wire.asked[COUNT] == 1
+
+
+@pytest.mark.parametrize("answer", [{}, {"result": None}, {"result": {}}, {"result": {"token_count": None}}])
+def test_a_count_that_is_not_told_is_not_none(asking, wire, answer):
+    wire.breaks(COUNT, answered(answer), times=ALWAYS)
+    with pytest.raises(Unavailable, match="counted no tokens"):
+        asking.generate(BARE, ["lamp " * 800], SHORT)
+    assert wire.asked[ASK_BASE] == 0
 
 
 def test_half_a_character_is_refused_before_sending(asking, deployed, wire):
@@ -208,6 +325,45 @@ def test_a_stream_that_is_cut_says_what_came_of_it(asking, deployed, wire, clean
     assert wire.asked[STREAM] == 1
 
 
+def spoken(*texts: bytes) -> Callable[[Exchange], None]:
+    """The server is not asked; the client is told these events."""
+
+    def act(exchange: Exchange) -> None:
+        body = b"".join(b"data: " + text + b"\n\n" for text in texts)
+        exchange.answered(Answer(status=200, headers=(("Content-Type", "text/event-stream"),), body=body))
+
+    return act
+
+
+WHOLE = b'{"results": [{"generated_text": "un", "stop_reason": "eos_token"}]}'
+
+
+@pytest.mark.parametrize(
+    "last", [b'{"system": {"warnings": []}}', b'{"results": []}', b'{"results": [{"stop_reason": null}]}']
+)
+def test_what_a_stream_says_after_its_answer_does_not_make_it_a_part(asking, deployed, wire, last):
+    wire.breaks(STREAM, spoken(WHOLE, last))
+    assert list(asking.stream(deployed, COMMENTS[0], SHORT)) == ["un"]
+
+
+@pytest.mark.parametrize("reason", [b"null", b'""', b'"CANCELLED"', b'"error"', b'"NOT_FINISHED"'])
+def test_a_stream_that_ends_for_no_good_reason_is_cut(asking, deployed, wire, reason):
+    wire.breaks(STREAM, spoken(b'{"results": [{"generated_text": "un", "stop_reason": %s}]}' % reason))
+    with pytest.raises(CutOff) as caught:
+        list(asking.stream(deployed, COMMENTS[0], SHORT))
+    assert caught.value.came == "un"
+
+
+@pytest.mark.parametrize(
+    "last", [b"[" * 200_000, b'{"errors": "x"}\nevent: error', b'{"status_code": "x"}\nevent: error']
+)
+def test_an_event_that_is_none_cuts_a_stream(asking, deployed, wire, last):
+    wire.breaks(STREAM, spoken(WHOLE.replace(b"eos_token", b"not_finished"), last))
+    with pytest.raises(CutOff) as caught:
+        list(asking.stream(deployed, COMMENTS[0], SHORT))
+    assert caught.value.came == "un"
+
+
 def test_a_stream_that_did_not_begin_is_asked_for_again(asking, deployed, wire, soft):
     wire.breaks(STREAM, Refusal(503), times=2)
     assert "".join(asking.stream(deployed, COMMENTS[0], SHORT)) == models.alone(soft, COMMENTS[:1])[0]
@@ -230,7 +386,20 @@ def test_a_deployment_that_was_removed_is_explained(asking, deployed, service):
     for ask in (
         lambda: asking.generate(deployed, COMMENTS[:1], SHORT),
         lambda: list(asking.stream(deployed, "a", SHORT)),
+        lambda: asking.generate(deployed, ["lamp " * 800], SHORT),
     ):
         with pytest.raises(AdapterError) as caught:
             ask()
         assert "Run the experiment again" in caught.value.hint
+
+
+def test_a_base_model_that_is_gone_is_explained(asking):
+    with pytest.raises(AdapterError, match="no/such-model") as caught:
+        asking.generate(base(PromptTuning("no/such-model"), "{{input}}"), ["A lamp."], SHORT)
+    assert "wxtuning.models(backend)" in caught.value.hint
+
+
+def test_what_a_service_says_does_not_reach_the_terminal_as_it_is(asking, wire):
+    wire.breaks(ASK_BASE, Refusal(400, refusal(400, message="\x1b[2Jno lamps")))
+    with pytest.raises(AdapterError, match=r"\\x1b\[2Jno lamps"):
+        asking.generate(BARE, ["A lamp."], SHORT)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import deepcopy
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +18,8 @@ import wxtuning as wx
 from tests.server.conftest import cpd_sdk
 from tests.server.processes import Ask, Running, serving
 from tests.server.sdk_tuning import tuned
-from tests.watsonx.conftest import asked_of
-from tests.watsonx.faults import Instead
+from tests.watsonx.conftest import Connect, asked_of
+from tests.watsonx.faults import Held, Instead, Refusal
 from tests.watsonx.wire import ALWAYS, Wire, wire_to
 from wxtuning.adapters.watsonx import Watsonx
 from wxtuning.adapters.watsonx.capabilities import SPECS, Capabilities, offer, parameters
@@ -28,6 +30,7 @@ from wxtuning.tiny import model_folder
 __all__ = ["cpd_sdk"]
 
 FLAN = "google/flan-t5-xl"
+COUNT = "POST /ml/v1/text/tokenization"
 ROWS = [{"input": f"comment number {n}", "output": "good" if n % 2 else "bad"} for n in range(80)]
 
 
@@ -298,20 +301,66 @@ def test_an_entry_that_says_nothing_we_understand_bounds_nothing(entry: object) 
     assert [name for name, _ in parameters(told, wx.PromptTuning())] == ["batch_size"]
 
 
+TOLD = {
+    **spec(("available", "2024-01-01"), functions=("prompt_tune_trainable", "lora_fine_tune_trainable")),
+    "task_ids": ["generation"],
+    "model_limits": {"max_sequence_length": 4096, "training_data_max_records": 5000},
+    "training_parameters": {"num_virtual_tokens": {"supported": [20, 50], "default": 20}},
+    "lora_fine_tuning_parameters": {
+        "max_seq_length": {"min": 1, "max": 512, "default": 512},
+        "peft_parameters": {"rank": {"min": 1, "max": 64, "default": 8}},
+    },
+}
+ODD = (None, 7, "x", True, [], {}, [7], [None], [{}], {"a": 1})
+
+
+def places_in(told: Any) -> Iterator[tuple[Any, Any]]:
+    """Every part of a specification, as what holds it and its name there."""
+    for name in told if isinstance(told, dict) else range(len(told)) if isinstance(told, list) else ():
+        yield told, name
+        yield from places_in(told[name])
+
+
+@pytest.mark.parametrize("method", [wx.PromptTuning("m"), wx.LoRA("m")], ids=["prompt tuning", "LoRA"])
+def test_a_specification_of_odd_kinds_is_refused_or_read_as_far_as_it_goes(method: Any) -> None:
+    met = []
+    told = deepcopy(TOLD)
+    for holder, name in list(places_in(told)):
+        kept = holder[name]
+        for odd in ODD:
+            holder[name] = odd
+            service: Any = Silent("cpd.example.com", "5.2", deepcopy(told), spec())
+            capabilities = Capabilities(service, lambda: date(2026, 1, 1))
+            for work in (
+                capabilities.models,
+                partial(capabilities.limits, method),
+                partial(capabilities.context_tokens, "m"),
+            ):
+                try:
+                    work()
+                except wx.NotOffered:
+                    continue
+                except Exception as error:  # noqa: BLE001 - which is what is looked for
+                    met.append(f"{name} is {odd!r}: {error!r}")
+        holder[name] = kept
+    assert met == []
+
+
 # --- places where tuning has ended ------------------------------------------------------------------------------------
 
 
 class Silent:
-    """A service that must not be asked; only its host and version are known."""
+    """A service that must not be asked; only its host, its version and its models are known."""
 
     container = Container("project", "p")
 
-    def __init__(self, host: str, version: str = "") -> None:
+    def __init__(self, host: str, version: str = "", *specs: dict[str, Any]) -> None:
         self.host = host
         self.version = version
+        self.specs = specs
 
     def pages(self, *_: object, **__: object) -> Iterator[dict[str, Any]]:
-        yield from ()
+        yield from self.specs
 
 
 def refusal(host: str, method: Any = None, version: str = "", today: date = TODAY) -> str:
@@ -379,7 +428,7 @@ def test_lora_on_cloud_pak_for_data_has_its_own_limits(cpd_wire: Wire) -> None:
 
 
 def counts(wire: Wire) -> int:
-    return wire.asked["POST /ml/v1/text/tokenization"]
+    return wire.asked[COUNT]
 
 
 def test_rows_that_fit_are_not_counted_by_requests(cpd_wire: Wire) -> None:
@@ -397,7 +446,7 @@ def test_rows_that_may_not_fit_are_counted_by_the_service(cpd_wire: Wire) -> Non
 
 def test_a_count_names_the_project(cpd_wire: Wire) -> None:
     asked(cpd_wire, wx.PromptTuning()).load(ROWS[:60]).tokens(exact=True)
-    (sent, *_) = cpd_wire.of("POST /ml/v1/text/tokenization")
+    (sent, *_) = cpd_wire.of(COUNT)
     assert sent.json["project_id"] == cpd_wire.ready["project_id"]
 
 
@@ -406,6 +455,22 @@ def test_all_rows_are_counted_where_that_is_asked_for_and_none_twice(cpd_wire: W
     assert experiment.tokens(exact=True).exact
     first = counts(cpd_wire)
     assert experiment.tokens(exact=True).exact and counts(cpd_wire) == first == 62
+
+
+def test_a_count_that_fails_is_told_at_once_while_others_hang(cpd_wire: Wire, connected: Connect, held: Held) -> None:
+    cpd_wire.breaks(COUNT, Refusal(400), where=lambda asked: asked.json["input"] == "bad")
+    cpd_wire.breaks(COUNT, held, times=ALWAYS)
+    tokenizer = connected(cpd_wire).tokenizer(wx.PromptTuning())
+    with pytest.raises(wx.AdapterError, match="refused with 400"):
+        tokenizer.count([("good", "bad"), *((f"good {n}", "good") for n in range(40))])
+    assert held.ended == 0
+    assert counts(cpd_wire) <= 8
+
+
+def test_a_count_that_is_not_told_is_no_count(cpd_wire: Wire, connected: Connect) -> None:
+    cpd_wire.breaks(COUNT, Refusal(200, b'{"result": null}'), times=ALWAYS)
+    with pytest.raises(wx.Unavailable, match="counted no tokens: its answer holds result"):
+        connected(cpd_wire).tokenizer(wx.PromptTuning()).count([("good", "bad")])
 
 
 # --- runs of others ---------------------------------------------------------------------------------------------------

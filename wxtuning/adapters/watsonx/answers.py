@@ -11,6 +11,7 @@ from wxtuning.adapters.watsonx.asks import Asked, Lost, Reply
 from wxtuning.adapters.watsonx.faults import BACKEND, Busy, Elsewhere, Missing, Refused, Unsettled
 from wxtuning.errors import AdapterError, NotAuthorized, Unavailable
 from wxtuning.retry import retry_after
+from wxtuning.tables import inert
 
 Veil = Callable[[str], str]
 """Takes out of a text of the service's what must not be shown."""
@@ -133,4 +134,5 @@ def _in(found: Mapping[str, Any]) -> _Words:
 
 
 def _text(value: object) -> str:
-    return " ".join(str(value).split())[:1000]
+    # Whoever answers may not speak to the reader's terminal.
+    return inert(" ".join(str(value).split())[:1000])

@@ -4,37 +4,38 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
-from functools import partial
+from dataclasses import dataclass
 from typing import Any
 
+from wxtuning.adapters.watsonx.asked import FIELD
+from wxtuning.adapters.watsonx.counting import AT_ONCE, END_TOKENS, tokens_of
 from wxtuning.adapters.watsonx.deployments import DEPLOYMENTS, place_of
 from wxtuning.adapters.watsonx.faults import BACKEND, CutOff, Missing
 from wxtuning.adapters.watsonx.listed import entity_of
 from wxtuning.adapters.watsonx.service import Json, Service
 from wxtuning.adapters.watsonx.settings import Settings
-from wxtuning.errors import DataError, Unavailable
+from wxtuning.errors import AdapterError, DataError, Unavailable
 from wxtuning.ports import Answer, Decoding
 from wxtuning.snippets import Snippets, snippets_of_service
 from wxtuning.spec import Method
 from wxtuning.status import DeploymentRef
 from wxtuning.tokens import rendered
+from wxtuning.waiting import abreast
 
-AT_ONCE = 8
-"""Questions at a time, as the official SDK has it."""
+BASE = "base/"
+"""What the id of a reference to an untuned model begins with."""
 
 GENERATION, STREAM = "text/generation", "text/generation_stream"
-TOKENIZATION = "/ml/v1/text/tokenization"
-UNFINISHED = "not_finished"
+
+BROKEN_OFF = ("not_finished", "cancelled", "error")
+"""Reasons to stop that leave only a part of an answer."""
 
 SHORT_TOKENS = 512
 """Prompt and answer of so many tokens together fit every model."""
 
 REMOVED = "The deployment may have been removed. Run the experiment again: only what is missing is done."
-
-END_TOKENS = 2
-"""Tokens that stand for no byte of a prompt, at its ends."""
+WITHDRAWN = "The service may not offer that model any more; wxtuning.models(backend) lists those that it tunes."
 
 
 class Asking:
@@ -55,19 +56,14 @@ class Asking:
 
         Raises:
             DataError: if a prompt is longer than the model takes; nothing was asked then.
+            AdapterError: what the first question that fails raises, at once: nobody waits for the others.
         """
-        for number, text in enumerate(inputs, start=1):
-            self._check_fits(ref, number, text, decoding)
-        ask = partial(self._answer, ref, parameters(decoding))
-        if len(inputs) <= 1:
-            return tuple(map(ask, inputs))
-        with ThreadPoolExecutor(min(AT_ONCE, len(inputs)), thread_name_prefix="wxtuning-ask") as threads:
-            answers = [threads.submit(ask, text) for text in inputs]
-            try:
-                return tuple(answer.result() for answer in answers)
-            finally:
-                # After a failure nobody waits for the others.
-                threads.shutdown(wait=False, cancel_futures=True)
+        asked = _numbered(inputs)
+        self._check_fit(ref, asked, decoding.max_new_tokens)
+        drawn = parameters(decoding)
+        if len(asked) == 1:
+            return (self._answer(ref, drawn, asked[0]),)
+        return abreast(lambda one: self._answer(ref, drawn, one), asked, most=AT_ONCE)
 
     def stream(self, ref: DeploymentRef, text: str, decoding: Decoding) -> Iterator[str]:
         """The answer in pieces, as they come.
@@ -76,98 +72,134 @@ class Asking:
             CutOff: if the stream ends before the answer does; holds what came.
             DataError: as for `generate`.
         """
-        self._check_fits(ref, 1, text, decoding)
+        self._check_fit(ref, _numbered([text]), decoding.max_new_tokens)
         path, body = self._request(ref, STREAM, text, parameters(decoding))
         came, reason = "", ""
         try:
-            with _explained(), closing(self._service.stream(path, body)) as events:
+            with _explained(_gone(ref)), closing(self._service.stream(path, body)) as events:
                 for event in events:
-                    result = _result(event)
-                    came += (piece := str(result.get("generated_text", "")))
-                    reason = str(result.get("stop_reason", "")).lower()
+                    result = _piece(event)
+                    came += (piece := str(result.get("generated_text") or ""))
+                    # What comes after the end of the answer, such as a warning, does not open it again.
+                    reason = _reason(result) or reason
                     if piece:
                         yield piece
         except Unavailable as cause:
             if not came:
                 raise
             raise CutOff(f"the stream broke off after {len(came)} characters: {cause.args[0]}", came=came) from cause
-        if reason in ("", UNFINISHED):
+        if reason.lower() in ("", *BROKEN_OFF):
             raise CutOff(f"the stream ended after {len(came)} characters, before the answer did", came=came)
 
-    def _answer(self, ref: DeploymentRef, parameters: Json, text: str) -> Answer:
-        path, body = self._request(ref, GENERATION, text, parameters)
-        with _explained():
+    def _answer(self, ref: DeploymentRef, parameters: Json, asked: _Input) -> Answer:
+        path, body = self._request(ref, GENERATION, asked.text, parameters)
+        with _explained(_gone(ref), asked):
             result = _result(self._service.ask(path, body))
         return Answer(
-            text=str(result.get("generated_text", "")),
-            tokens=int(result.get("generated_token_count") or 0),
-            input_tokens=int(result.get("input_token_count") or 0),
-            stop_reason=str(result.get("stop_reason", "")),
+            text=result["generated_text"],
+            tokens=_told(result.get("generated_token_count")),
+            input_tokens=_told(result.get("input_token_count")),
+            stop_reason=_reason(result),
         )
 
     def _request(self, ref: DeploymentRef, verb: str, text: str, parameters: Json) -> tuple[str, Json]:
         """Where to ask, and what."""
-        if not ref.id.startswith("base/"):
+        if not ref.id.startswith(BASE):
             return f"/ml/v1/deployments/{place_of(ref)[1]}/{verb}", {"input": text, "parameters": parameters}
         model, template = self._model(ref)
         body = {"model_id": model, "input": rendered(template, text), "parameters": parameters}
         body |= self._service.container.query
         return f"/ml/v1/{verb}", body
 
-    def _check_fits(self, ref: DeploymentRef, number: int, text: str, decoding: Decoding) -> None:
-        if _most_tokens(text, number) + decoding.max_new_tokens <= SHORT_TOKENS:
+    def _check_fit(self, ref: DeploymentRef, inputs: Sequence[_Input], answer: int) -> None:
+        """Refuse what is too long together with an answer of so many tokens."""
+        _, template = self._known(ref) or ("", FIELD)
+        if max((one.most_tokens(template) + answer for one in inputs), default=0) <= SHORT_TOKENS:
             return  # asks nobody: nearly every prompt is so short
-        model, template = self._model(ref)
-        most, prompt = self._context_tokens(model), rendered(template, text)
-        if most is None or _most_tokens(prompt, number) + decoding.max_new_tokens <= most:
+        with _explained(_gone(ref)):
+            model, template = self._model(ref)
+        most = self._context_tokens(model)
+        if most is None:
             return
-        tokens = self._count(model, prompt)
-        if tokens + decoding.max_new_tokens > most:
-            raise DataError(
-                f"input {number} has {tokens:,} tokens; with up to {decoding.max_new_tokens:,} of the answer that is "
-                f"more than the {most:,} that {model} takes",
-                hint="Shorten it, or ask for a shorter answer with max_new_tokens.",
-            )
+        doubtful = [one for one in inputs if one.most_tokens(template) + answer > most]
+        counts = abreast(lambda one: self._tokens(model, template, one), doubtful, most=AT_ONCE)
+        for one, tokens in zip(doubtful, counts, strict=True):
+            if tokens + answer > most:
+                raise DataError(
+                    f"input {one.number} has {tokens:,} tokens; with up to {answer:,} of the answer that is more "
+                    f"than the {most:,} that {model} takes",
+                    hint="Shorten it, or ask for a shorter answer with max_new_tokens.",
+                )
+
+    def _tokens(self, model: str, template: str, asked: _Input) -> int:
+        with _explained(WITHDRAWN, asked):
+            return tokens_of(self._service, model, rendered(template, asked.text))
 
     def _model(self, ref: DeploymentRef) -> tuple[str, str]:
         """The base model that answers, and the template that its prompts are rendered with."""
-        if ref.id.startswith("base/"):
-            model, template = json.loads(ref.id.removeprefix("base/"))
-            return model, template
-        if ref not in self._behind:
-            place, identity = place_of(ref)
-            entity = entity_of(self._service.get(f"{DEPLOYMENTS}/{identity}", within=place))
-            self._behind[ref] = str(entity.get("base_model_id", "")), str(entity.get("verbalizer") or "{{input}}")
-        return self._behind[ref]
+        if known := self._known(ref):
+            return known
+        place, identity = place_of(ref)
+        entity = entity_of(self._service.get(f"{DEPLOYMENTS}/{identity}", within=place))
+        found = str(entity.get("base_model_id") or ""), str(entity.get("verbalizer") or FIELD)
+        return self._behind.setdefault(ref, found)
 
-    def _count(self, model: str, prompt: str) -> int:
-        answer = self._service.ask(TOKENIZATION, {"model_id": model, "input": prompt, **self._service.container.query})
-        return int(answer.get("result", {}).get("token_count") or 0)
+    def _known(self, ref: DeploymentRef) -> tuple[str, str] | None:
+        """As `_model`, where that takes no request."""
+        if ref.id.startswith(BASE):
+            model, template = json.loads(ref.id.removeprefix(BASE))
+            return model, template
+        return self._behind.get(ref)
+
+
+@dataclass(frozen=True, slots=True)
+class _Input:
+    """One of the `of` inputs of a call; `number` begins with 1."""
+
+    number: int
+    of: int
+    text: str
+
+    def most_tokens(self, template: str) -> int:
+        """The most tokens that its prompt can have.
+
+        Raises:
+            DataError: if it cannot be sent.
+        """
+        try:
+            return len(rendered(template, self.text).encode()) + END_TOKENS
+        except UnicodeEncodeError as cause:
+            raise DataError(
+                f"input {self.number} holds half a character, {cause.object[cause.start]!r}, which cannot be sent",
+                hint="Read the text again in its right encoding.",
+            ) from cause
+
+
+def _numbered(inputs: Sequence[str]) -> tuple[_Input, ...]:
+    return tuple(_Input(number, len(inputs), text) for number, text in enumerate(inputs, start=1))
+
+
+def _gone(ref: DeploymentRef) -> str:
+    """What to do where the service does not know who is asked."""
+    return WITHDRAWN if ref.id.startswith(BASE) else REMOVED
 
 
 @contextmanager
-def _explained() -> Iterator[None]:
-    """Says what to do where the service knows no such deployment."""
+def _explained(gone: str, asked: _Input | None = None) -> Iterator[None]:
+    """Says in an error which of several inputs met it, and what to do where there is no such thing (any more)."""
     try:
         yield
-    except Missing as missing:
-        missing.hint = missing.hint or REMOVED
+    except AdapterError as error:
+        if isinstance(error, Missing):
+            error.hint = error.hint or gone
+        if asked and asked.of > 1:
+            error.args = (f"input {asked.number} of {asked.of}: {error.args[0]}", *error.args[1:])
         raise
-
-
-def _most_tokens(text: str, number: int) -> int:
-    try:
-        return len(text.encode()) + END_TOKENS
-    except UnicodeEncodeError as cause:
-        raise DataError(
-            f"input {number} holds half a character, {text[cause.start]!r}, which cannot be sent",
-            hint="Read the text again in its right encoding.",
-        ) from cause
 
 
 def base(method: Method, template: str) -> DeploymentRef:
     """The untuned model behind a method, asked with a template."""
-    return DeploymentRef(BACKEND, f"base/{json.dumps([method.model, template])}")
+    return DeploymentRef(BACKEND, f"{BASE}{json.dumps([method.model, template])}")
 
 
 def snippets(ref: DeploymentRef, settings: Settings, *, text: str, max_new_tokens: int) -> Snippets:
@@ -193,11 +225,41 @@ def parameters(decoding: Decoding) -> Json:
 
 
 def _result(answer: Json) -> Json:
+    """What a whole answer says. What holds no text is none: it must not pass for one that is empty."""
     match answer:
+        case {"results": [{"generated_text": str(text)} as result, *_]}:
+            if (reason := _reason(result)).lower() in BROKEN_OFF:
+                raise Unavailable(
+                    f"the service broke off its answer after {len(text)} characters ({reason})",
+                    backend=BACKEND,
+                    hint="Ask again later.",
+                )
+            return dict(result)
+    raise _nothing(answer)
+
+
+def _piece(event: Json) -> Json:
+    """What an event of a stream says; some hold only warnings."""
+    match event:
         case {"results": [dict(result), *_]}:
             return result
         case {"results": []} | {"system": _}:
             return {}
-    raise Unavailable(
-        f"the service answered without a result: {sorted(answer)}", backend=BACKEND, hint="Ask again later."
-    )  # fmt: skip
+    raise _nothing(event)
+
+
+def _nothing(answer: Json) -> Unavailable:
+    return Unavailable(
+        f"the service answered without a generated text; its answer holds {', '.join(sorted(answer)) or 'nothing'}",
+        backend=BACKEND,
+        hint="Ask again later.",
+    )
+
+
+def _reason(result: Json) -> str:
+    return str(result.get("stop_reason") or "")
+
+
+def _told(count: object) -> int:
+    """A number of tokens; 0 where the service does not tell it."""
+    return count if isinstance(count, int) else 0

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from wxtuning.adapters.watsonx.capabilities import MOST_BYTES
 from wxtuning.adapters.watsonx.faults import BACKEND, Busy, Missing, Refused, Unsettled
 from wxtuning.adapters.watsonx.listed import (
+    PAGE,
     Found,
     entries_of,
     found_in,
@@ -38,7 +39,6 @@ from wxtuning.stored import check_same, file_names, opened
 ASSETS = "/v2/assets"
 SEARCH = "/v2/asset_types/data_asset/search"
 MIME = "application/json"
-PAGE = 200
 
 ATTEMPTS = 3
 """Uploads of one file until the service holds it, and changes of its owners until they stay."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 
+from wxtuning.adapters.watsonx.listed import PAGE
 from wxtuning.errors import Unavailable
 from wxtuning.status import JobStatus
 
@@ -14,7 +15,6 @@ WATCHED_SECONDS = 180.0
 """A job that nobody asked for during this time is watched no more; longer than any pause of a wait."""
 FRESH_SECONDS = 2.0
 """For how long a page of the list is believed; a list of five pages is asked for every ten seconds."""
-PAGE = 200
 LEAST_LISTED = 2_000
 """Entries that are looked through at least, before a job that is not among them is asked for by itself."""
 

@@ -6,23 +6,20 @@ The service's own model specifications are the authority; documents and the SDK'
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
 from difflib import get_close_matches
 from functools import cached_property
 from typing import Any
 
 from wxtuning.adapters.watsonx.asked import BOTH, body_of, sides_of, values_of
+from wxtuning.adapters.watsonx.counting import ServiceTokenizer
 from wxtuning.adapters.watsonx.ended import SAAS_ENDED, WAYS_ON, numbered, refuse_without_tuning, warning_of
 from wxtuning.adapters.watsonx.faults import BACKEND
 from wxtuning.adapters.watsonx.hosts import is_saas
 from wxtuning.adapters.watsonx.service import NOWHERE, Json, Service
-from wxtuning.errors import NotOffered, Unavailable
+from wxtuning.errors import NotOffered
 from wxtuning.ports import Limits, ModelOffer, Range, TuningRequest
 from wxtuning.spec import LoRA, Method
-from wxtuning.tokens import Counts, Pairs, TokenBound, XRay, rendered
-
-__all__ = ["Capabilities", "ServiceTokenizer", "offer", "parameters"]
 
 SPECS = "/ml/v1/foundation_model_specs"
 
@@ -36,10 +33,6 @@ LEAST_ROWS, MOST_ROWS = 50, 10_000
 """Examples of a tuning (IBM's data formats for tuning); a model's specification may say otherwise about the most."""
 
 NEAREST = 5
-AT_ONCE = 8
-"""Requests at a time where many are needed."""
-
-TOKENIZATION = "/ml/v1/text/tokenization"
 
 _FUNCTIONS = {"prompt_tuning": "prompt_tune_trainable", "lora": "lora_fine_tune_trainable"}
 _ENDED = ("constricted", "withdrawn")
@@ -84,7 +77,7 @@ class Capabilities:
             fingerprint=self._fingerprint(method.model),
             parameters=dict(parameters(spec, method)),
             min_rows=LEAST_ROWS,
-            max_rows=spec.get("model_limits", {}).get("training_data_max_records") or MOST_ROWS,
+            max_rows=_whole(_part(spec, "model_limits").get("training_data_max_records")) or MOST_ROWS,
             max_bytes=MOST_BYTES,
             context_tokens=_context(spec, method),
             poll_seconds=POLL_SECONDS,
@@ -112,8 +105,7 @@ class Capabilities:
     def context_tokens(self, model: str) -> int | None:
         """How many tokens a model takes at once, prompt and answer together; None if the service does not tell."""
         spec: Json = next((spec for spec in self._specs if spec["model_id"] == model), {})
-        found = spec.get("model_limits", {}).get("max_sequence_length")
-        return found if isinstance(found, int) else None
+        return _whole(_part(spec, "model_limits").get("max_sequence_length"))
 
     def tokenizer(self, method: Method) -> ServiceTokenizer:
         """Counts the tokens of the method's model."""
@@ -163,7 +155,8 @@ class Capabilities:
     def _specs(self) -> tuple[Json, ...]:
         # Withdrawn ones too, so that whoever names one is told when it ended.
         found = self._service.pages(SPECS, within=NOWHERE)
-        return tuple(sorted((spec for spec in found if spec.get("model_id")), key=lambda spec: str(spec["model_id"])))
+        named = (spec for spec in found if spec.get("model_id") and isinstance(spec["model_id"], str))
+        return tuple(sorted(named, key=lambda spec: str(spec["model_id"])))
 
     def _offer(self, spec: Json) -> ModelOffer:
         return offer(spec, self._today(), self._service.version)
@@ -177,16 +170,16 @@ def offer(spec: Mapping[str, Any], today: date, version: str = "") -> ModelOffer
         today: The day, in UTC.
         version: Of Cloud Pak for Data; empty on the cloud.
     """
-    life = sorted(map(_step, spec.get("lifecycle") or ()))
+    life = sorted(_step(step) for step in _parts(spec, "lifecycle") if step.get("id"))
     reached = [
         state for day, _, since, state in life if day <= today.isoformat() and numbered(since) <= numbered(version)
     ]
     state = reached[-1] if reached else "available"
-    functions = {function.get("id") for function in spec.get("functions", ())}
+    functions = {str(function.get("id")) for function in _parts(spec, "functions")}
     return ModelOffer(
         id=str(spec["model_id"]),
         methods=tuple(name for name, of in _FUNCTIONS.items() if of in functions and state not in _ENDED),
-        tasks=tuple(map(str, spec.get("task_ids", ()))),
+        tasks=tuple(map(str, _list(spec.get("task_ids")))),
         state=state,
         ends=next(
             (day or (f"version {since}" if since else "") for day, _, since, state in life if state in _ENDED), ""
@@ -254,9 +247,9 @@ def parameters(spec: Mapping[str, Any], method: Method) -> Iterator[tuple[str, R
 def _entries(spec: Mapping[str, Any], method: Method) -> Mapping[str, Any]:
     """What a specification says of the method's parameters, by the service's names."""
     if not isinstance(method, LoRA):
-        return spec.get("training_parameters") or {}
-    told = spec.get("lora_fine_tuning_parameters") or {}
-    return {**told, **(told.get("peft_parameters") or {})}
+        return _part(spec, "training_parameters")
+    told = _part(spec, "lora_fine_tuning_parameters")
+    return {**told, **_part(told, "peft_parameters")}
 
 
 _OUR_NAMES = {"rank": "r"}
@@ -274,10 +267,7 @@ def _range(entry: object) -> Range | None:
     """Bounds, or the only values taken, as far as they are told; None for what is no number."""
     if not isinstance(entry, Mapping):
         return None
-    supported = entry.get("supported")
-    choices = [
-        number for each in (supported if isinstance(supported, list) else ()) if (number := _number(each)) is not None
-    ]
+    choices = [number for each in _list(entry.get("supported")) if (number := _number(each)) is not None]
     told = {
         "low": _number(entry.get("min", min(choices, default=None))),
         "high": _number(entry.get("max", max(choices, default=None))),
@@ -320,55 +310,26 @@ def _number(value: object) -> float | None:
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
+def _whole(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _part(told: Mapping[str, Any], name: str) -> Json:
+    """A part of a specification; empty where it is not told, or is something else."""
+    return found if isinstance(found := told.get(name), dict) else {}
+
+
+def _parts(told: Mapping[str, Any], name: str) -> list[Json]:
+    return [part for part in _list(told.get(name)) if isinstance(part, dict)]
+
+
+def _list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
 def _context(spec: Mapping[str, Any], method: Method) -> int | None:
     """Tokens of prompt and answer together."""
-    bounds = [spec.get("model_limits", {}).get("max_sequence_length")]
+    bounds = [_part(spec, "model_limits").get("max_sequence_length")]
     if isinstance(method, LoRA):
-        bounds.append(spec.get("lora_fine_tuning_parameters", {}).get(BOTH, {}).get("max"))
-    return min((bound for bound in bounds if isinstance(bound, int)), default=None)
-
-
-class ServiceTokenizer:
-    """A base model's tokens as the service counts them, one request for each text; what was counted is kept.
-
-    Args:
-        service: Who counts.
-        method: Whose model and template.
-        counted: What is known by now, by model and text; shared by the tokenizers of one service.
-    """
-
-    dear = True
-    bound = TokenBound(extra=2)
-
-    def __init__(self, service: Service, method: Method, counted: dict[tuple[str, str], int]) -> None:
-        self._service = service
-        self._method = method
-        self._counted = counted
-
-    def count(self, pairs: Pairs) -> tuple[Counts, ...]:
-        texts = [(rendered(self._method.verbalizer, text), answer) for text, answer in pairs]
-        unknown = list(dict.fromkeys(text for pair in texts for text in pair if self._key(text) not in self._counted))
-        with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="wxtuning-count") as threads:
-            for text, count in zip(unknown, threads.map(self._asked, unknown), strict=True):
-                self._counted[self._key(text)] = count
-        return tuple((self._counted[self._key(prompt)], self._counted[self._key(answer)]) for prompt, answer in texts)
-
-    def xray(self, pairs: Pairs) -> tuple[XRay, ...]:
-        raise NotOffered(
-            "the service does not show the tokens of a row", backend=BACKEND,
-            hint="The local backend does, for a model of the same tokenizer.",
-        )  # fmt: skip
-
-    def _key(self, text: str) -> tuple[str, str]:
-        return self._method.model, text
-
-    def _asked(self, text: str) -> int:
-        body = {"model_id": self._method.model, "input": text, **self._service.container.query}
-        answer = self._service.ask(TOKENIZATION, body)
-        count = answer.get("result", {}).get("token_count")
-        if not isinstance(count, int):
-            raise Unavailable(
-                f"{self._service.host} counted no tokens: {sorted(answer)}", backend=BACKEND,
-                hint="Say .tokens() again later; a plan counts only rows that may not fit.",
-            )  # fmt: skip
-        return count
+        bounds.append(_part(_part(spec, "lora_fine_tuning_parameters"), BOTH).get("max"))
+    return min((found for bound in bounds if (found := _whole(bound)) is not None), default=None)

@@ -54,7 +54,7 @@ def _lines(pieces: Iterable[bytes], host: str) -> Iterator[str]:
 def _object(data: str, host: str) -> dict[str, Any]:
     try:
         found = json.loads(data)
-    except ValueError:
+    except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):
         raise _unreadable(host, "an event that is no JSON object")

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from wxtuning.adapters.watsonx.service import Container, Json, Service
 
 PAGE = 200
+"""Entries of one answer, the most that the service gives."""
 NOT_THERE = (400, 404, 410)
 
 

@@ -78,7 +78,8 @@ class Wired:
 
     def broken_off(self, asked: Asked, event: Mapping[str, Any]) -> AdapterError:
         """What an error in the middle of an answer means."""
-        reply = Reply(int(event.get("status_code") or 500), {}, json.dumps(event).encode())
+        status = event.get("status_code")
+        reply = Reply(status if isinstance(status, int) else 500, {}, json.dumps(event).encode())
         if 400 <= reply.status < 500:
             return refusal(asked, reply, self._veil)
         return Unavailable(
