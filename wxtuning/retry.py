@@ -189,16 +189,13 @@ def _counted(
 
 
 class _Pause:
-    """Full jitter: anything up to a bound that doubles each time. A Retry-After is obeyed instead, the first time."""
+    """Full jitter: anything up to a bound that doubles each time. Where the server asks to wait, that long instead."""
 
     def __init__(self, passing: Passing, rng: Callable[[], float]) -> None:
         self._passing = passing
         self._rng = rng
-        self._has_obeyed = False
 
     def __call__(self, state: RetryCallState) -> float:
-        asked = self._passing(error) if state.outcome and (error := state.outcome.exception()) else None
-        if asked and not self._has_obeyed:
-            self._has_obeyed = True
+        if asked := self._passing(error) if state.outcome and (error := state.outcome.exception()) else None:
             return min(asked, LONGEST_OBEYED_SECONDS)
         return self._rng() * min(FIRST_PAUSE_SECONDS * 2.0 ** (state.attempt_number - 1), LONGEST_PAUSE_SECONDS)

@@ -93,9 +93,9 @@ def test_no_pause_grows_without_end(clock):
     assert max(clock.pauses) == 20.0
 
 
-def test_what_the_server_asks_for_is_waited_once(clock):
-    asked(Server(Busy(7.0), Busy(7.0)), patience_of(clock, rng=1.0))
-    assert clock.pauses == [7.0, 1.0]
+def test_what_the_server_asks_for_is_waited_each_time(clock):
+    asked(Server(Busy(7.0), Busy(), Busy(8.0)), patience_of(clock, rng=1.0))
+    assert clock.pauses == [7.0, 1.0, 8.0]
 
 
 def test_no_server_makes_us_wait_for_an_hour(clock):

@@ -104,10 +104,11 @@ def test_a_token_is_renewed_before_it_expires(tmp_path: Path, connected: Connect
     with serving(tmp_path / "short", "--token-seconds", "61") as running, wire_to(running) as wire:
         service = connected(wire).service
         service.get(TRAININGS)
+        before = signed_in(wire)
         # The SDK takes a token of a minute for an old one a minute before its end, so the next request waits for that.
         wire.closing.wait(1.2)
         service.get(TRAININGS)
-        assert signed_in(wire) == 2
+        assert signed_in(wire) > before
         assert 401 not in [int(line.split()[-3]) for line in running.said().splitlines() if "/ml/v4" in line]
 
 

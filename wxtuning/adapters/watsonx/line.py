@@ -144,7 +144,10 @@ def _waited(error: httpx.TimeoutException, limits: httpx.Timeout, deadline: Dead
     return round(deadline.seconds if deadline.left <= 0 or limit is None else limit, 1)
 
 
-UNTRUSTED = "If that is your own cluster, name the file of its certificate authority: Watsonx(ca=...) or WATSONX_CA."
+UNTRUSTED = (
+    "If that is your own cluster, name the file of its certificate authority: Watsonx(ca=...) or WATSONX_CA; an "
+    "http_client= trusts what it was made with."
+)
 NO_TLS = "Check url= and its port; expected a server that speaks https."
 UNKNOWN = "Check url= and the network."
 PROXY = "The environment names a proxy (HTTPS_PROXY); check it, or name the service in NO_PROXY."
