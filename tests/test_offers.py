@@ -60,8 +60,8 @@ def test_what_is_no_method_is_refused_with_those_there_are(method):
 
 
 def test_a_list_without_a_model_for_the_task_says_so():
-    found = Offers("fake", (ModelOffer(id="a/old", methods=("lora",), tasks=("generation",)),)).of(task="translation")
-    assert len(found) == 0 and "no model here is for translation" in str(found)
+    found = Offers("fake", (ModelOffer(id="a/old", methods=("lora",), tasks=("generation",)),)).of(task="summarization")
+    assert len(found) == 0 and "no model here is for summarization" in str(found)
 
 
 def test_this_machine_tells_the_model_that_ships_and_that_any_other_can_be_named():
