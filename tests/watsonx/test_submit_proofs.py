@@ -274,3 +274,20 @@ def test_a_journal_that_can_be_read_and_not_written_lets_no_request_leave(cpd_wi
     assert children.ended(process) == 0
     assert not [operation for operation in cpd_wire.asked if operation.startswith(("POST /ml", "POST /v2/assets"))]
     assert jobs.listed(cpd_wire.running, key) == []
+
+
+# --- the service has another address ----------------------------------------------------------------------------------
+
+
+def test_a_project_under_another_address_is_the_same_place(cpd_wire, backend_on_cpd, connected, asked, key):
+    cpd_wire.breaks(CREATE, LostAnswer("fin"))
+    cpd_wire.breaks(LIST, Refusal(500), first=2, times=ALWAYS)
+    with pytest.raises(wx.AmbiguousSubmitError):
+        backend_on_cpd.submit(asked, key)
+    with wire_to(cpd_wire.running) as moved:
+        again = connected(moved)
+        assert again.limits(asked.method).fingerprint == backend_on_cpd.limits(asked.method).fingerprint
+        moved.breaks(LIST, Changed(lambda page: {**page, "resources": []}), times=2)
+        job = again.submit(asked, key)
+        assert moved.asked[CREATE] == 0
+    assert jobs.listed(cpd_wire.running, key) == [job.id]

@@ -281,7 +281,7 @@ class _Named:
     @property
     def place(self) -> str:
         container = self.service.container
-        return f"{ASSETS} {self.name} in {container.kind} {container.id} of {self.service.host}"
+        return f"{ASSETS} {self.name} in {container.kind} {container.id}"
 
     @property
     def owning(self) -> str:

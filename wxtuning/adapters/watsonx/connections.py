@@ -159,7 +159,7 @@ class _Named:
     @property
     def place(self) -> str:
         container = self.service.container
-        return f"{CONNECTIONS} in {container.kind} {container.id} of {self.service.host}"
+        return f"{CONNECTIONS} in {container.kind} {container.id}"
 
     @property
     def description(self) -> Json:

@@ -243,7 +243,7 @@ class _Making:
 
     @property
     def place(self) -> str:
-        return f"{DEPLOYMENTS} in {self.container.kind} {self.container.id} of {self.service.host}"
+        return f"{DEPLOYMENTS} in {self.container.kind} {self.container.id}"
 
     def tagged(self, tag: str) -> Iterator[Found]:
         return (one for one in self._all(**{"tag.value": tag}) if tag in one.tags)

@@ -73,7 +73,7 @@ class Listed:
     @property
     def place(self) -> str:
         container = self.within or self.service.container
-        return f"{self.path} in {container.kind} {container.id} of {self.service.host}"
+        return f"{self.path} in {container.kind} {container.id}"
 
     def tagged(self, tag: str) -> Iterator[Found]:
         return map(found_in, self.service.pages(self.path, within=self.within, **{"tag.value": tag}))

@@ -41,7 +41,7 @@ class _Copies:
 
     @property
     def place(self) -> str:
-        return f"{MODELS} in {self.space.kind} {self.space.id} of {self.service.host}"
+        return f"{MODELS} in {self.space.kind} {self.space.id}"
 
     def tagged(self, tag: str) -> Iterator[Found]:
         return (one for one in self.newest() if tag in one.tags)
