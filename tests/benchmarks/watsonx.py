@@ -115,22 +115,31 @@ def adapter(folder: Path) -> Figures:
 
 
 def watching(folder: Path) -> Figures:
-    """1,000 jobs that run, looked at in rounds by one thread; ten seconds lie between two rounds."""
+    """1,000 jobs that run, waited for as `gather` does; ten seconds lie between two rounds of looks."""
     import wxtuning as wx
+    from wxtuning import schedule, steps
     from wxtuning.retry import Patience
-    from wxtuning.status import JobRef
+    from wxtuning.status import JobRef, JobStatus
     from wxtuning.testing import FakeClock
+
+    class Counting(wx.Watsonx):
+        """Remembers in how many threads it was asked."""
+
+        threads = 0
+
+        def status(self, job: JobRef) -> JobStatus:
+            self.threads = max(self.threads, threading.active_count())
+            return super().status(job)
 
     ready_of(folder)
     clock = FakeClock()
-    backend = wx.Watsonx.from_ready(folder / "ready.json", patience=Patience(clock=clock, sleep=clock.sleep))
+    backend = Counting.from_ready(folder / "ready.json", patience=Patience(clock=clock, sleep=clock.sleep))
     jobs = [JobRef("watsonx", line) for line in (folder / "jobs.txt").read_text().split()]
-    threads = 0
-    for _ in range(LOOKS):
-        words = {backend.status(job).word for job in jobs}
-        threads = max(threads, threading.active_count())
-        clock.sleep(10.0)
-    return {"seconds": 0.0, "threads": float(threads), "running": float(words == {"running"})}
+    policy = wx.WaitPolicy(every_seconds=10.0, timeout_seconds=10.0 * LOOKS - 5.0)
+    waits = [steps.wait(backend, job, policy, poll_seconds=10.0, clock=clock) for job in jobs]
+    ended = schedule.drive_all(waits, sleep=clock.sleep, clock=clock)
+    running = all(isinstance(each, wx.WaitTimeout) for each in ended)
+    return {"seconds": 0.0, "threads": float(backend.threads), "running": float(running)}
 
 
 CONTESTANTS = {"SDK script": sdk_script, "wxtuning chain": adapter, "watching": watching}
