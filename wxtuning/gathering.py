@@ -1,4 +1,4 @@
-"""Many runs at once, watched in one thread. Knows that they finish; knows nothing of what their steps do."""
+"""Many runs at once. Knows that they finish; knows nothing of what their steps do."""
 
 from __future__ import annotations
 
@@ -37,8 +37,9 @@ def gather(*work: Work[Ended], return_exceptions: Literal[True]) -> list[Ended |
 def gather(*work: Work[Ended], return_exceptions: bool = False) -> list[Ended] | list[Ended | Exception]:
     """Run experiments and jobs to their ends, all of them at once; their runs in order.
 
-    Waiting takes most of a run's time: while one waits, the others advance, all in this thread but for submissions and
-    deployments, each of which may wait in one of its own. One that fails does not stop the others.
+    Waiting takes most of a run's time: while one waits, the others advance. What may wait for long is done in threads:
+    an upload, a submission, a comparison, a deployment, and for each backend the looks at its jobs. One that fails does
+    not stop the others.
 
     Args:
         work: Experiments, which are started, and jobs, which are waited for. A job of somebody else, of which nothing
