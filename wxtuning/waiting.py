@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from queue import Empty, SimpleQueue
 from typing import TypeVar
 
@@ -29,6 +29,13 @@ def taken(queue: SimpleQueue[Value]) -> Value:
             return queue.get(timeout=LOOK_SECONDS)
         except Empty:
             continue
+
+
+def result_of(future: Future[Result]) -> Result:
+    """What a future ends with, however long it takes; Ctrl-C is noticed as in `taken`."""
+    while not wait([future], timeout=LOOK_SECONDS).done:
+        continue
+    return future.result()
 
 
 def abreast(act: Callable[[Value], Result], values: Sequence[Value], *, most: int) -> tuple[Result, ...]:

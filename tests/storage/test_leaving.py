@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import polars
 import pytest
 
 from tests.storage.doors import PART, RUN, Door, key_for, noise
@@ -53,6 +54,12 @@ def let_go_at_once() -> Iterator[None]:
 
 def threads_of_transfers() -> list[str]:
     return [thread.name for thread in threading.enumerate() if thread.name.startswith(("wxtuning-cos", "upload"))]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def a_handler_beside_pythons() -> None:
+    """polars', with which the system begins an endless wait anew when Ctrl-C is pressed."""
+    polars.LazyFrame({"column": [1]}).collect()
 
 
 def put(door: Door, **patience: Any) -> DataRef:

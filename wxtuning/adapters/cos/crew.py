@@ -131,4 +131,5 @@ def threads(count: int, stop: Callable[[], None]) -> Iterator[ThreadPoolExecutor
             yield pool
         except BaseException:
             stop()
+            pool.shutdown(wait=False, cancel_futures=True)
             raise

@@ -21,6 +21,7 @@ from wxtuning.adapters.cos.tidying import clear, end_uploads, tidying
 from wxtuning.adapters.cos.upload import Upload, begun, put_whole
 from wxtuning.status import DataRef
 from wxtuning.stored import INCOMING, plain
+from wxtuning.waiting import result_of
 
 SECONDS_TO_TIDY_UP = 60.0
 
@@ -174,7 +175,7 @@ class Incoming:
 
         try:
             with threads(self._workers, self._connection.stop) as pool:
-                return list(pool.map(copy, parts))
+                return [result_of(copied) for copied in [pool.submit(copy, part) for part in parts]]
         finally:
             self._connection.go_on()
 
