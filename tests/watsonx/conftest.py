@@ -50,8 +50,8 @@ def clock() -> FakeClock:
 
 @pytest.fixture
 def patience(clock: FakeClock) -> Patience:
-    """Pauses take no time; what is awaited on the wire is real, and short."""
-    return Patience(read_seconds=10.0, sleep=clock.sleep, clock=clock)
+    """Pauses take no time and are never left to chance; what is awaited on the wire is real, and short."""
+    return Patience(read_seconds=10.0, sleep=clock.sleep, clock=clock, rng=lambda: 0.5)
 
 
 def asked_of(wire: Wire, **changed: Any) -> dict[str, Any]:

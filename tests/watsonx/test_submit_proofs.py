@@ -285,7 +285,7 @@ def test_a_project_under_another_address_is_the_same_place(cpd_wire, backend_on_
     with pytest.raises(wx.AmbiguousSubmitError):
         backend_on_cpd.submit(asked, key)
     with wire_to(cpd_wire.running) as moved:
-        again = connected(moved)
+        again = connected(moved, submit_settle=600.0)
         assert again.limits(asked.method).fingerprint == backend_on_cpd.limits(asked.method).fingerprint
         moved.breaks(LIST, Changed(lambda page: {**page, "resources": []}), times=2)
         job = again.submit(asked, key)
