@@ -16,20 +16,10 @@ from dataclasses import dataclass, field
 
 from wxtuning.adapters.watsonx.capabilities import MOST_BYTES
 from wxtuning.adapters.watsonx.faults import BACKEND, Busy, Missing, Refused, Unsettled
-from wxtuning.adapters.watsonx.listed import (
-    PAGE,
-    Found,
-    entries_of,
-    found_in,
-    id_in,
-    id_of,
-    is_known,
-    metadata_of,
-    shown,
-    tag_of,
-)
+from wxtuning.adapters.watsonx.listed import Found, found_in, id_in, id_of, is_known, metadata_of, shown, tag_of
 from wxtuning.adapters.watsonx.once import alone, intents_of, once
-from wxtuning.adapters.watsonx.service import MOST_PAGES, Json, Service
+from wxtuning.adapters.watsonx.pages import MOST_PAGES, PAGE, entries_of
+from wxtuning.adapters.watsonx.service import Json, Service
 from wxtuning.adapters.watsonx.settings import Settings
 from wxtuning.errors import AdapterError, NotOffered, Unavailable, UploadIntegrityError
 from wxtuning.intents import TAG, Outcome

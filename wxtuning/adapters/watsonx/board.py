@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 
-from wxtuning.adapters.watsonx.listed import PAGE
+from wxtuning.adapters.watsonx.pages import PAGE
 from wxtuning.errors import Unavailable
 from wxtuning.status import JobStatus
 

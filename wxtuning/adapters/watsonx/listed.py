@@ -5,17 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from wxtuning.adapters.watsonx.faults import BACKEND, Refused, Unsettled
+from wxtuning.adapters.watsonx.pages import PAGE
+from wxtuning.adapters.watsonx.service import Container, Json, Service
 from wxtuning.errors import Unavailable
 from wxtuning.intents import TAG
 
-if TYPE_CHECKING:
-    from wxtuning.adapters.watsonx.service import Container, Json, Service
-
-PAGE = 200
-"""Entries of one answer, the most that the service gives."""
 NOT_THERE = (400, 404, 410)
 
 
@@ -136,16 +133,6 @@ def id_of(resource: Mapping[str, Any]) -> str:
     if identity := found_in(resource).id:
         return identity
     raise _nothing_told("id", metadata_of(resource))
-
-
-def entries_of(answer: Json, name: str) -> list[Json] | None:
-    """The entries of a page; None if that is no page, which must not pass for an empty one."""
-    match answer.get(name, ""):
-        case None:
-            return []
-        case [*found] if all(isinstance(one, dict) for one in found):
-            return found
-    return None
 
 
 def _told(resource: Mapping[str, Any], part: str) -> Json:

@@ -20,7 +20,7 @@ from urllib.parse import SplitResult, parse_qsl, urljoin, urlsplit
 from wxtuning.adapters.watsonx.asks import Asked
 from wxtuning.adapters.watsonx.faults import BACKEND, Missing
 from wxtuning.adapters.watsonx.hosts import origin
-from wxtuning.adapters.watsonx.listed import PAGE, entries_of
+from wxtuning.adapters.watsonx.pages import MOST_PAGES, PAGE, entries_of
 from wxtuning.adapters.watsonx.settings import Settings
 from wxtuning.errors import AdapterError, MissingDependency, Unavailable
 
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 
-MOST_PAGES = 1_000
 MODEL_PATIENCE = 4.0
 """How many times the usual silence a model may think."""
 
