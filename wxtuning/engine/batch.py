@@ -9,19 +9,47 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import torch
 
 from wxtuning.engine.answer import Answer, Making
+from wxtuning.engine.cache import Soft
 from wxtuning.engine.choosing import choose
 from wxtuning.engine.decoding import Decoding
 from wxtuning.engine.errors import EngineError, translate
-from wxtuning.engine.model import threads_for
+from wxtuning.engine.model import Base, threads_for
 from wxtuning.engine.session import Session, open_session
 
-if TYPE_CHECKING:
-    from wxtuning.engine.generate import Generator
+
+class AdaptedModel(Protocol):
+    """What a batch must know of a generator: a base with one adapter, `soft` or `lora`, or with none.
+
+    `shares` says whether rows go on from keys and values that were made elsewhere; `room` is the positions left after
+    so many tokens; `switch_in` lets the base answer with the LoRA adapter, for who holds its lock.
+    """
+
+    @property
+    def base_model(self) -> Base: ...
+
+    @property
+    def soft(self) -> Soft | None: ...
+
+    @property
+    def lora(self) -> str | None: ...
+
+    @property
+    def shares(self) -> bool: ...
+
+    def prompt_ids(self, prompts: Sequence[str], *, last: int = 0) -> list[list[int]]: ...
+
+    def room(self, length: int) -> int: ...
+
+    def most_rows(self, columns: int) -> int: ...
+
+    def shares_batches(self, other: AdaptedModel) -> bool: ...
+
+    def switch_in(self) -> None: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +60,7 @@ class Request:
     seed apart.
     """
 
-    generator: Generator
+    generator: AdaptedModel
     prompt: str
     decoding: Decoding
     last_tokens: int = 0
@@ -54,7 +82,7 @@ class Batch:
         generator: One with the base, and the LoRA adapter or none, that all rows will have.
     """
 
-    def __init__(self, generator: Generator) -> None:
+    def __init__(self, generator: AdaptedModel) -> None:
         self._generator = generator
         self._session: Session | None = None
         self._widest = 0
@@ -125,7 +153,7 @@ class Batch:
 
 
 @contextmanager
-def turn(generator: Generator) -> Iterator[None]:
+def turn(generator: AdaptedModel) -> Iterator[None]:
     """The base of a generator to ourselves, with its LoRA adapter in it or none."""
     base = generator.base_model
     with base.lock, threads_for(base), torch.inference_mode():

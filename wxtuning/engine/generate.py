@@ -12,7 +12,7 @@ import torch
 
 from wxtuning.engine.adapter import read_adapter
 from wxtuning.engine.answer import Answer, StopReason
-from wxtuning.engine.batch import Batch, Request, turn
+from wxtuning.engine.batch import AdaptedModel, Batch, Request, turn
 from wxtuning.engine.cache import Soft
 from wxtuning.engine.data import Row
 from wxtuning.engine.decoding import Decoding
@@ -198,9 +198,9 @@ class Generator:
             switch(loaded.wrapped, self.lora)
             loaded.switched_in = self.lora
 
-    def shares_batches(self, other: Generator) -> bool:
+    def shares_batches(self, other: AdaptedModel) -> bool:
         """Whether rows of both can be answered in one batch."""
-        return self._loaded is other._loaded and self.lora == other.lora
+        return self.base_model is other.base_model and self.lora == other.lora
 
     def prompt_ids(self, prompts: Sequence[str], *, last: int = 0) -> list[list[int]]:
         """The tokens of each prompt; only the `last` ones of each, unless that is 0.
