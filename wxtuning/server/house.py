@@ -66,7 +66,7 @@ class House:
     def answers(self) -> Answers:
         from wxtuning.server.answering.answers import Answers
 
-        return Answers(self)
+        return Answers()
 
     def opened(self, name: str) -> bool:
         """Whether a room is in use."""

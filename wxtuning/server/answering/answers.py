@@ -20,7 +20,6 @@ from wxtuning.server.errors import Refused
 if TYPE_CHECKING:
     from wxtuning.engine.tokens import Tokens
     from wxtuning.server.answering.batching import Answered, Asking, Batching
-    from wxtuning.server.house import House
 
 SECONDS = 120.0
 """How long an answer may take when the caller names no limit."""
@@ -56,12 +55,10 @@ class Answers:
     """Answers of all models, from one thread; safe to be asked from many, whose prompts are batched together.
 
     Args:
-        house: The server's rooms; not needed.
         memory_bytes: What loaded models may take together; see `Bases`.
     """
 
-    def __init__(self, house: House | None = None, *, memory_bytes: int | None = None) -> None:
-        del house  # asks say all there is to know
+    def __init__(self, *, memory_bytes: int | None = None) -> None:
         self._failures = Failures()
         self._bases = Bases(memory_bytes, failures=self._failures)
         self._tokens: dict[str, Tokens] = {}
