@@ -1,60 +1,20 @@
-"""What all routes share: state, folders, the catalogue of models, the jobs, the answers. Knows no HTTP."""
+"""What all routes share: the ground, and on it the jobs and the answers. Knows no HTTP."""
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass
-from functools import cached_property
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from wxtuning.errors import WxTuningError
-from wxtuning.server.errors import not_found
-from wxtuning.server.settings import Settings
-from wxtuning.server.state import Resource, State
+from wxtuning.server.ground import Ground, room
 
 if TYPE_CHECKING:
     from wxtuning.server.answering.answers import Answers
-    from wxtuning.server.entrance.tokens import Tokens
-    from wxtuning.server.trainings.catalog import Catalog
     from wxtuning.server.trainings.jobs import Jobs
 
 
-_OPENING = threading.RLock()
-
-if TYPE_CHECKING:
-    room = cached_property
-else:
-
-    class room(cached_property):
-        """A cached property that two threads do not compute twice; since Python 3.12, `cached_property` lets them."""
-
-        def __get__(self, instance: object, owner: type[Any] | None = None) -> Any:
-            with _OPENING:
-                return super().__get__(instance, owner)
-
-
 @dataclass(frozen=True)
-class House:
-    """The server's rooms. Each is opened when it is first needed, so that starting costs nothing."""
-
-    settings: Settings
-
-    @room
-    def state(self) -> State:
-        return State(self.folder() / "server.db")
-
-    @room
-    def tokens(self) -> Tokens:
-        from wxtuning.server.entrance.tokens import Tokens
-
-        return Tokens(self.folder() / "keys.json", seconds=self.settings.token_seconds)
-
-    @room
-    def catalog(self) -> Catalog:
-        from wxtuning.server.trainings.catalog import Catalog
-
-        return Catalog(self.settings.models, platform=self.settings.platform)
+class House(Ground):
+    """All rooms of the server. Each is opened when it is first needed, so that starting costs nothing."""
 
     @room
     def jobs(self) -> Jobs:
@@ -71,36 +31,3 @@ class House:
     def opened(self, name: str) -> bool:
         """Whether a room is in use."""
         return name in self.__dict__
-
-    def folder(self, *parts: str) -> Path:
-        """A folder of the server's own, made if missing, for its owner alone. Parts are ids that the server made.
-
-        Raises:
-            WxTuningError: if it cannot be made.
-        """
-        found = self.settings.home
-        _make(found)
-        for part in parts:
-            found /= part
-            _make(found)
-        return found
-
-    def resource(self, kind: str, id: str) -> Resource:
-        """The resource with this id.
-
-        Raises:
-            Refused: if there is none.
-        """
-        if found := self.state.get(kind, id):
-            return found
-        raise not_found(kind, id)
-
-
-def _make(folder: Path) -> None:
-    if folder.is_dir():
-        return
-    try:
-        # The parents get the usual rights: they are not the server's.
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    except OSError as cause:
-        raise WxTuningError(f"cannot make the folder {folder}: {cause.strerror}", hint="Name another one.") from cause

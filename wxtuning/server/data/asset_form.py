@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from wxtuning.server.data.attachments import attachments_of
-from wxtuning.server.house import House
+from wxtuning.server.ground import Ground
 from wxtuning.server.shown import container_id
 from wxtuning.server.state import Resource
 
@@ -16,27 +16,27 @@ SECRETS = ("secret_key", "api_key")
 """Properties of a connection that open the store."""
 
 
-def data_asset(house: House, asset: Resource) -> dict[str, Any]:
-    listed = attachments_of(house, asset)
+def data_asset(ground: Ground, asset: Resource) -> dict[str, Any]:
+    listed = attachments_of(ground, asset)
     size = listed[0].body["size"] if listed else 0
     shown = asset_of(asset, "data_asset", size=size)
     return {**shown, "entity": asset.body["entity"], "attachments": [_listed(one) for one in listed]}
 
 
-def connection(house: House, resource: Resource) -> dict[str, Any]:
+def connection(ground: Ground, resource: Resource) -> dict[str, Any]:
     body = resource.body
     entity = {name: body[name] for name in ("datasource_type", "description", "origin_country", "properties")}
     return {**asset_of(resource, "connection"), "entity": {"name": resource.name, "flags": [], **entity}}
 
 
-def connection_listed(house: House, resource: Resource) -> dict[str, Any]:
+def connection_listed(ground: Ground, resource: Resource) -> dict[str, Any]:
     """A connection as lists show it: without what opens the store."""
-    shown = connection(house, resource)
+    shown = connection(ground, resource)
     properties = {name: value for name, value in shown["entity"]["properties"].items() if name not in SECRETS}
     return {**shown, "entity": {**shown["entity"], "properties": properties}}
 
 
-def model(house: House, resource: Resource) -> dict[str, Any]:
+def model(ground: Ground, resource: Resource) -> dict[str, Any]:
     return {**asset_of(resource, "wml_model"), "entity": {"wml_model": {"type": resource.body["type"]}}}
 
 

@@ -5,30 +5,30 @@ from __future__ import annotations
 from pathlib import Path
 
 from wxtuning.server.errors import Refused
-from wxtuning.server.house import House
+from wxtuning.server.ground import Ground
 from wxtuning.server.state import Resource
 
 
-def attachments_of(house: House, asset: Resource) -> list[Resource]:
+def attachments_of(ground: Ground, asset: Resource) -> list[Resource]:
     """The attachments of an asset, the newest first."""
-    return list(house.state.all("attachment", marks=[("asset", (asset.id,))]))
+    return list(ground.state.all("attachment", marks=[("asset", (asset.id,))]))
 
 
-def file_of(house: House, attachment: Resource) -> Path:
+def file_of(ground: Ground, attachment: Resource) -> Path:
     """The file that holds an uploaded attachment, there or not."""
-    return house.folder("attachments") / attachment.id
+    return ground.folder("attachments") / attachment.id
 
 
-def content_of(house: House, asset: Resource) -> tuple[Resource, Path | None]:
+def content_of(ground: Ground, asset: Resource) -> tuple[Resource, Path | None]:
     """The newest whole attachment of an asset, and its file; None for one that lies in a foreign store.
 
     Raises:
         Refused: if the asset has none.
     """
-    for attachment in attachments_of(house, asset):
+    for attachment in attachments_of(ground, asset):
         if attachment.body.get("connection_id"):
             return attachment, None
-        file = file_of(house, attachment)
+        file = file_of(ground, attachment)
         if attachment.body["transfer_complete"] and file.is_file():
             return attachment, file
     raise Refused(404, "not_found", f"asset {asset.id} has no content; upload it and complete the attachment first")

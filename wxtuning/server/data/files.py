@@ -10,16 +10,16 @@ import stat
 from pathlib import Path
 
 from wxtuning.server.errors import Refused, invalid
-from wxtuning.server.house import House
+from wxtuning.server.ground import Ground
 from wxtuning.server.trainings.quotes import quoted
 
 FOLDERS = {"project": "projects", "space": "spaces"}
 
 
-def folder_of(house: House, container: str) -> Path:
+def folder_of(ground: Ground, container: str) -> Path:
     """The folder of a project's or space's files, made if missing."""
     kind, _, identity = container.partition("/")
-    return house.folder(FOLDERS[kind], identity, "assets")
+    return ground.folder(FOLDERS[kind], identity, "assets")
 
 
 def inside(container: str, path: str) -> str:
@@ -35,13 +35,13 @@ def inside(container: str, path: str) -> str:
     return path.removeprefix(root)
 
 
-def file_at(house: House, container: str, path: str) -> Path:
+def file_at(ground: Ground, container: str, path: str) -> Path:
     """The file at a path below the container's folder.
 
     Raises:
         Refused: if the path leads out of the folder, through a link too, or to no plain file.
     """
-    root = folder_of(house, container).resolve()
+    root = folder_of(ground, container).resolve()
     parts = path.split("/")
     if any(part in ("", ".", "..") or set(part) & set("\\\0") for part in parts):
         raise invalid(

@@ -12,7 +12,7 @@ from wxtuning.server.data.attachments import content_of
 from wxtuning.server.data.files import file_at, inside
 from wxtuning.server.data.objects import fetch
 from wxtuning.server.errors import HERE, invalid, not_found
-from wxtuning.server.house import House
+from wxtuning.server.ground import Ground
 from wxtuning.server.private import copy
 from wxtuning.server.trainings.quotes import quoted
 
@@ -23,7 +23,7 @@ DATA_TYPES = {"cpd": ("data_asset", "connection_asset", "fs"), "cloud": ("data_a
 RESULT_TYPES = {"cpd": ("fs",), "cloud": ("container", "connection_asset")}
 
 
-def check_data(house: House, container: str, references: Any) -> None:
+def check_data(ground: Ground, container: str, references: Any) -> None:
     """Check what a training is said to learn from, as far as that can be told before it runs.
 
     Raises:
@@ -35,19 +35,19 @@ def check_data(house: House, container: str, references: Any) -> None:
             f"training_data_references: {count} given; expected a list of exactly one",
             target="training_data_references",
         )
-    _check(house, container, references[0], DATA_TYPES[house.settings.platform], "training_data_references")
+    _check(ground, container, references[0], DATA_TYPES[ground.settings.platform], "training_data_references")
 
 
-def check_results(house: House, container: str, reference: Any) -> None:
+def check_results(ground: Ground, container: str, reference: Any) -> None:
     """Check where the results of a training are to be.
 
     Raises:
         Refused: unless it is a reference of a type that this platform has for results.
     """
-    _check(house, container, reference, RESULT_TYPES[house.settings.platform], "results_reference")
+    _check(ground, container, reference, RESULT_TYPES[ground.settings.platform], "results_reference")
 
 
-def _check(house: House, container: str, reference: Any, types: tuple[str, ...], place: str) -> None:
+def _check(ground: Ground, container: str, reference: Any, types: tuple[str, ...], place: str) -> None:
     kind = reference.get("type") if isinstance(reference, Mapping) else None
     if kind not in types:
         raise invalid(f"{place}: type {quoted(kind)} is not offered; expected one of {', '.join(types)}", target=place)
@@ -61,7 +61,7 @@ def _check(house: House, container: str, reference: Any, types: tuple[str, ...],
         _connection_id(reference), _location(reference)
 
 
-def copy_data(house: House, container: str, reference: Reference, folder: Path) -> Path:
+def copy_data(ground: Ground, container: str, reference: Reference, folder: Path) -> Path:
     """Copy the data of a reference into a folder, under a name that tells its format.
 
     Raises:
@@ -69,32 +69,32 @@ def copy_data(house: House, container: str, reference: Reference, folder: Path) 
     """
     kind = reference["type"]
     if kind == "data_asset":
-        return _asset(house, container, _asset_id(reference), folder)
+        return _asset(ground, container, _asset_id(reference), folder)
     if kind == "connection_asset":
-        return _object(house, container, _connection_id(reference), reference, folder)
+        return _object(ground, container, _connection_id(reference), reference, folder)
     path = _path(reference)
-    file = file_at(house, container, inside(container, path) if kind == "fs" else path)
+    file = file_at(ground, container, inside(container, path) if kind == "fs" else path)
     return _copied(file, folder, file.name)
 
 
-def _asset(house: House, container: str, identity: str, folder: Path) -> Path:
-    asset = house.state.get("asset", identity)
+def _asset(ground: Ground, container: str, identity: str, folder: Path) -> Path:
+    asset = ground.state.get("asset", identity)
     if asset is None or asset.container != container:
         raise not_found("data asset", identity, where=HERE)
-    attachment, file = content_of(house, asset)
+    attachment, file = content_of(ground, asset)
     if file is None:
         place = {"location": {"path": attachment.body["connection_path"]}}
-        return _object(house, container, attachment.body["connection_id"], place, folder)
+        return _object(ground, container, attachment.body["connection_id"], place, folder)
     return _copied(file, folder, attachment.name)
 
 
-def _object(house: House, container: str, identity: str, reference: Reference, folder: Path) -> Path:
-    connection = house.state.get("connection", identity)
+def _object(ground: Ground, container: str, identity: str, reference: Reference, folder: Path) -> Path:
+    connection = ground.state.get("connection", identity)
     if connection is None or connection.container != container:
         raise not_found("connection", identity, where=HERE)
     bucket, name = _place(connection.body["properties"], reference)
     to = folder / f"data{_suffix(name)}"
-    settings = house.settings
+    settings = ground.settings
     fetch(
         connection.body["properties"], bucket, name, to,
         allowed=settings.endpoints, most_bytes=settings.limits.upload_bytes,

@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 from wxtuning.server.errors import Refused
-from wxtuning.server.house import House
+from wxtuning.server.ground import Ground
 
 PREFIX = "/storage"
 CLOCK = timedelta(minutes=15)
@@ -23,9 +23,9 @@ _AUTHORIZATION = re.compile(
 )
 
 
-def storage_of(house: House, container: str, url: str) -> dict[str, Any]:
+def storage_of(ground: Ground, container: str, url: str) -> dict[str, Any]:
     """`entity.storage` of a project or space, with the keys that the SDK reads metrics with."""
-    keys = house.tokens.keys
+    keys = ground.tokens.keys
     pair = {"access_key_id": keys.access_key_id, "secret_access_key": keys.secret_access_key}
     return {
         "type": "bmcos_object_storage",
@@ -49,7 +49,7 @@ def container_of(bucket: str) -> str:
     return bucket.replace("-", "/", 1)
 
 
-def check_signature(house: House, method: str, path: str, headers: Mapping[str, str]) -> None:
+def check_signature(ground: Ground, method: str, path: str, headers: Mapping[str, str]) -> None:
     """Check a request that was signed with the storage's keys, as S3 does (Signature Version 4).
 
     Args:
@@ -59,7 +59,7 @@ def check_signature(house: House, method: str, path: str, headers: Mapping[str, 
     Raises:
         Refused: if it is not signed with them, or its time is more than a quarter of an hour away.
     """
-    keys, found = house.tokens.keys, _AUTHORIZATION.fullmatch(headers.get("authorization", ""))
+    keys, found = ground.tokens.keys, _AUTHORIZATION.fullmatch(headers.get("authorization", ""))
     if found is None or not hmac.compare_digest(found["key"].encode(), keys.access_key_id.encode()):
         raise _refused("the request is not signed with the keys of this storage")
     names = found["headers"].split(";")

@@ -15,7 +15,7 @@ from typing import Any
 from wxtuning import engine
 from wxtuning.engine.errors import EngineError
 from wxtuning.server.errors import Refused
-from wxtuning.server.house import House
+from wxtuning.server.ground import Ground
 from wxtuning.server.shown import OWN, own
 from wxtuning.server.state import Key, Resource
 from wxtuning.server.trainings import models
@@ -35,12 +35,12 @@ State = dict[str, Any]
 class Ledger:
     """The states of trainings. They are written by several threads, so each change is made to what is there now."""
 
-    def __init__(self, house: House) -> None:
-        self._house = house
+    def __init__(self, ground: Ground) -> None:
+        self._ground = ground
 
     def now(self, training: Resource) -> Resource | None:
         """The training as it is now; None once it is removed."""
-        return self._house.state.get(training.kind, training.id)
+        return self._ground.state.get(training.kind, training.id)
 
     def note(self, training: Resource, state: str, text: str = "", *, level: str = "info", **more: Any) -> None:
         """Write a new state with the time and a message; other parts of the status stay."""
@@ -55,7 +55,7 @@ class Ledger:
         self._change(training, lambda body: {**body, OWN: {**body.get(OWN, {}), "cancel": True}})
 
     def _change(self, training: Resource, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
-        self._house.state.change(training.kind, training.id, lambda found: replace(found, body=change(found.body)))
+        self._ground.state.change(training.kind, training.id, lambda found: replace(found, body=change(found.body)))
 
 
 class Job:
@@ -66,8 +66,8 @@ class Job:
         stopping: Set when the server ends; the child process goes on without it.
     """
 
-    def __init__(self, house: House, ledger: Ledger, training: Resource, stopping: Event) -> None:
-        self._house = house
+    def __init__(self, ground: Ground, ledger: Ledger, training: Resource, stopping: Event) -> None:
+        self._ground = ground
         self._ledger = ledger
         self._training = training
         self._stopping = stopping
@@ -90,7 +90,7 @@ class Job:
             return self._cancel()
         if self._training.body["status"]["state"] == "queued":
             self._ledger.note(self._training, "pending", "the data is being read and checked")
-        folder = prepare(self._house, self._training)
+        folder = prepare(self._ground, self._training)
         status = self._follow(folder, _started(folder))
         if self._ledger.now(self._training) is None:
             return  # removed meanwhile: nothing is stored of it
@@ -132,7 +132,7 @@ class Job:
             # The key makes it one model, also when a server ended between the two lines.
             name = self._training.name
             key = Key(text=f"run/{self._training.id}")
-            model = models.store(self._house, self._training, name=name, key=key)
+            model = models.store(self._ground, self._training, name=name, key=key)
             named = {"id": model.id, "name": model.name}
             is_prompt = self._training.kind == PROMPT_TUNING.name
             self._ledger.add(self._training, **({"model_id": model.id} if is_prompt else {"tuned_model": named}))
@@ -149,7 +149,7 @@ class Job:
         """The last state, with the metrics as they will stay."""
         logger.info("training %s is %s", self._training.id, state)
         if found := self._ledger.now(self._training):
-            metrics = inline_metrics(self._house, found)
+            metrics = inline_metrics(self._ground, found)
             more |= {"completed_at": _stamp(), **({"metrics": metrics} if metrics else {})}
             self._ledger.note(self._training, state, text, **more)
 
@@ -159,7 +159,7 @@ class Job:
         return found is None or bool(own(found).get("cancel"))
 
     def _folder(self) -> Path:
-        return self._house.folder("jobs", self._training.id)
+        return self._ground.folder("jobs", self._training.id)
 
 
 def _started(folder: Path) -> int:

@@ -10,7 +10,7 @@ from pathlib import Path
 from threading import Condition, Event, Thread
 
 from wxtuning import engine
-from wxtuning.server.house import House
+from wxtuning.server.ground import Ground
 from wxtuning.server.state import Resource
 from wxtuning.server.trainings import models
 from wxtuning.server.trainings.job import LOOK_SECONDS, Job, Ledger
@@ -25,9 +25,9 @@ STOP_SECONDS = 5.0
 class Jobs:
     """Runs trainings in child processes; those that an earlier server left go on."""
 
-    def __init__(self, house: House) -> None:
-        self._house = house
-        self._ledger = Ledger(house)
+    def __init__(self, ground: Ground) -> None:
+        self._ground = ground
+        self._ledger = Ledger(ground)
         self._changed = Condition()
         self._waiting: list[Resource] = []
         self._busy: dict[str, Resource] = {}
@@ -37,12 +37,12 @@ class Jobs:
 
     def start(self) -> None:
         """Take up what waits and what was left, and begin."""
-        models.sweep(self._house)
+        models.sweep(self._ground)
         self._sweep()
-        left = [found for kind in KINDS for found in self._house.state.all(kind, marks=[("state", UNENDED)])]
+        left = [found for kind in KINDS for found in self._ground.state.all(kind, marks=[("state", UNENDED)])]
         with self._changed:
             self._waiting = sorted(left, key=_begun_first)
-        for number in range(self._house.settings.jobs):
+        for number in range(self._ground.settings.jobs):
             thread = Thread(target=self._work, name=f"wxtuning job {number}", daemon=True)
             thread.start()
             self._threads.append(thread)
@@ -69,7 +69,7 @@ class Jobs:
                 return False
             self._ledger.ask_to_cancel(training)
             if self._take_out(training):
-                Job(self._house, self._ledger, training, self._stopping).run()
+                Job(self._ground, self._ledger, training, self._stopping).run()
             return True
 
     def remove(self, training: Resource) -> None:
@@ -77,15 +77,15 @@ class Jobs:
         with self._changed:
             # Told before it is forgotten: whatever becomes of this server, no process works on for nobody.
             engine.cancel(self._folder(training.id))
-            self._house.state.remove(training)
+            self._ground.state.remove(training)
             self._take_out(training)
             if training.id not in self._busy:
                 self._clear(training.id)
 
     def _sweep(self) -> None:
         """Remove what is left of trainings that were removed while they ran, in a server that was then killed."""
-        known = {identity for kind in KINDS for identity in self._house.state.ids(kind)}
-        for folder in self._house.folder("jobs").iterdir():
+        known = {identity for kind in KINDS for identity in self._ground.state.ids(kind)}
+        for folder in self._ground.folder("jobs").iterdir():
             if folder.name not in known:
                 Thread(
                     target=self._clear, args=(folder.name,), name=f"wxtuning sweep {folder.name}", daemon=True
@@ -100,7 +100,7 @@ class Jobs:
     def _work(self) -> None:
         while training := self._next():
             try:
-                Job(self._house, self._ledger, training, self._stopping).run()
+                Job(self._ground, self._ledger, training, self._stopping).run()
             except Exception:  # the state cannot be written, or a fault of ours; others still have their turn
                 logger.exception("training %s", training.id)
             with self._changed:
@@ -122,7 +122,7 @@ class Jobs:
             return chosen
 
     def _folder(self, identity: str) -> Path:
-        return self._house.folder("jobs", identity)
+        return self._ground.folder("jobs", identity)
 
     def _clear(self, identity: str) -> None:
         """Remove the folder of a job, once nothing works in it; the next server does, if this one ends before."""

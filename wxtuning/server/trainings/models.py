@@ -7,7 +7,7 @@ import uuid
 from typing import Any
 
 from wxtuning.server.errors import Refused
-from wxtuning.server.house import House
+from wxtuning.server.ground import Ground
 from wxtuning.server.shown import OWN, metadata, own
 from wxtuning.server.state import Key, Query, Resource
 from wxtuning.server.trainings.kinds import KINDS
@@ -19,7 +19,7 @@ BASE_TYPE = "base_foundation_model_1.0"
 """The type of a base model that is stored as it came, to be deployed for adapters."""
 
 
-def store(house: House, training: Resource, *, name: str, key: Key | None = None, **described: Any) -> Resource:
+def store(ground: Ground, training: Resource, *, name: str, key: Key | None = None, **described: Any) -> Resource:
     """Make a model of a run's adapter; the run may be deleted afterwards.
 
     Args:
@@ -29,7 +29,7 @@ def store(house: House, training: Resource, *, name: str, key: Key | None = None
     Raises:
         Refused: if the run has no adapter.
     """
-    adapter = job_folder(house, training) / "adapter"
+    adapter = job_folder(ground, training) / "adapter"
     if not (adapter / "adapter_model.safetensors").is_file():
         raise Refused(409, "conflict", f"run {training.id} has no model yet; wait until it is completed")
     asked = training.body[KINDS[training.kind].parameters]
@@ -43,40 +43,40 @@ def store(house: House, training: Resource, *, name: str, key: Key | None = None
         "training_id": training.id,
         "training_data_references": training.body["training_data_references"],
     }
-    return _add(house, training.container, name, body, adapter.relative_to(house.folder()).as_posix(), key)
+    return _add(ground, training.container, name, body, adapter.relative_to(ground.folder()).as_posix(), key)
 
 
 def store_base(
-    house: House, container: str, model_id: str, *, name: str, key: Key | None = None, **described: Any
+    ground: Ground, container: str, model_id: str, *, name: str, key: Key | None = None, **described: Any
 ) -> Resource:
     """Make a model asset of a base model of the catalogue; arguments as of `store`.
 
     Raises:
         Refused: if the server has no such model.
     """
-    house.catalog.spec(model_id)
+    ground.catalog.spec(model_id)
     told = {"type": BASE_TYPE, "base_model_id": model_id, "training_data_references": []}
     body = {"description": "", **described, **told}
-    return house.state.add("model", container=container, name=name, body=body, key=key)[0]
+    return ground.state.add("model", container=container, name=name, body=body, key=key)[0]
 
 
-def promote(house: House, model: Resource, space: Resource, *, description: str, key: Key | None) -> Resource:
+def promote(ground: Ground, model: Resource, space: Resource, *, description: str, key: Key | None) -> Resource:
     """A copy of a model in a space, with an adapter of its own."""
     container, body = f"space/{space.id}", {**model.body, "description": description}
     if model.body["type"] == BASE_TYPE:
-        return house.state.add("model", container=container, name=model.name, body=body, key=key)[0]
-    return _add(house, container, model.name, body, own(model)["adapter"], key)
+        return ground.state.add("model", container=container, name=model.name, body=body, key=key)[0]
+    return _add(ground, container, model.name, body, own(model)["adapter"], key)
 
 
-def _add(house: House, container: str, name: str, body: dict[str, Any], adapter: str, key: Key | None) -> Resource:
+def _add(ground: Ground, container: str, name: str, body: dict[str, Any], adapter: str, key: Key | None) -> Resource:
     """`adapter` is copied first: a model that can be found is whole."""
-    if known := house.state.keyed("model", container, key):
+    if known := ground.state.keyed("model", container, key):
         return known
     identity = str(uuid.uuid4())
-    folder = house.folder("models", identity)
-    shutil.copytree(house.folder() / adapter, folder / "adapter")
+    folder = ground.folder("models", identity)
+    shutil.copytree(ground.folder() / adapter, folder / "adapter")
     internal = {"adapter": f"models/{identity}/adapter", "template": before_answer(body["verbalizer"])}
-    made, is_new = house.state.add(
+    made, is_new = ground.state.add(
         "model", container=container, name=name, body={**body, OWN: internal}, id=identity, key=key
     )
     if not is_new:
@@ -110,18 +110,18 @@ def _origin(body: dict[str, Any]) -> dict[str, Any]:
     return {"training": {"id": body["training_id"], "base_model": base, **told}}
 
 
-def remove(house: House, model: Resource) -> None:
+def remove(ground: Ground, model: Resource) -> None:
     """Remove a model; its folder stays as long as a deployment answers with it."""
-    with house.state.transaction() as transaction:
+    with ground.state.transaction() as transaction:
         transaction.remove(model)
         is_used = transaction.count(Query(kind="deployment", marks=[("model", (model.id,))])) > 0
     if not is_used:
-        shutil.rmtree(house.folder("models", model.id), ignore_errors=True)
+        shutil.rmtree(ground.folder("models", model.id), ignore_errors=True)
 
 
-def sweep(house: House) -> None:
+def sweep(ground: Ground) -> None:
     """Remove what is left of models that are gone. Only for a server that does nothing else yet."""
-    used = house.state.ids("model") | house.state.values("deployment", "model")
-    for folder in house.folder("models").iterdir():
+    used = ground.state.ids("model") | ground.state.values("deployment", "model")
+    for folder in ground.folder("models").iterdir():
         if folder.name not in used:
             shutil.rmtree(folder, ignore_errors=True)

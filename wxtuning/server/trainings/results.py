@@ -12,7 +12,7 @@ from typing import Any
 
 from wxtuning.server.data.files import FOLDERS
 from wxtuning.server.errors import Refused
-from wxtuning.server.house import House
+from wxtuning.server.ground import Ground
 from wxtuning.server.shown import container_id
 from wxtuning.server.state import Resource
 from wxtuning.server.trainings.kinds import KINDS, Kind
@@ -23,8 +23,8 @@ METRICS, LOG, REQUEST, STATUS = "metrics.jsonl", "training.log", "request.json",
 LOG_BYTES = 1_000_000
 
 
-def job_folder(house: House, training: Resource) -> Path:
-    return house.folder("jobs", training.id)
+def job_folder(ground: Ground, training: Resource) -> Path:
+    return ground.folder("jobs", training.id)
 
 
 def results_reference(training: Resource) -> dict[str, Any]:
@@ -55,14 +55,14 @@ def results_root(training: Resource) -> str:
     return f"/{FOLDERS[kind]}/{identity}/assets/{KINDS[training.kind].folder}"
 
 
-def inline_metrics(house: House, training: Resource) -> list[dict[str, Any]]:
+def inline_metrics(ground: Ground, training: Resource) -> list[dict[str, Any]]:
     """The mean loss of every epoch so far, as it stands in the status of a run; the file of metrics has every step."""
-    return _placed(training, epochs(job_folder(house, training), _began(training)))
+    return _placed(training, epochs(job_folder(ground, training), _began(training)))
 
 
-def recent_metrics(house: House, training: Resource) -> list[dict[str, Any]]:
+def recent_metrics(ground: Ground, training: Resource) -> list[dict[str, Any]]:
     """As `inline_metrics`, up to a second old: for a run that is asked for again and again."""
-    return _placed(training, recent_epochs(job_folder(house, training), _began(training)))
+    return _placed(training, recent_epochs(job_folder(ground, training), _began(training)))
 
 
 def _placed(training: Resource, found: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -76,38 +76,38 @@ def _began(training: Resource) -> str:
     return str(training.body["status"].get("running_at", training.created_at))
 
 
-def content(house: House, container: str, path: str) -> bytes:
+def content(ground: Ground, container: str, path: str) -> bytes:
     """The bytes of a run's file; of `path` only the last two names count: the id of the run and the file.
 
     Raises:
         Refused: if there is no such run in this project or space, or no such file yet.
     """
     *_, identity, name = ["", *path.split("/")]
-    training = _run(house, container, identity)
+    training = _run(ground, container, identity)
     if training is None or name not in _MAKERS:
         raise Refused(404, "not_found", f"there is no file {quoted(path)} of a run in this project or space")
-    return _MAKERS[name](house, training)
+    return _MAKERS[name](ground, training)
 
 
-def _run(house: House, container: str, identity: str) -> Resource | None:
-    found = (house.state.get(kind, identity) for kind in KINDS)
+def _run(ground: Ground, container: str, identity: str) -> Resource | None:
+    found = (ground.state.get(kind, identity) for kind in KINDS)
     return next((one for one in found if one is not None and one.container == container), None)
 
 
-def _metrics(house: House, training: Resource) -> bytes:
-    return lines(job_folder(house, training), _began(training)).encode()
+def _metrics(ground: Ground, training: Resource) -> bytes:
+    return lines(job_folder(ground, training), _began(training)).encode()
 
 
-def _log(house: House, training: Resource) -> bytes:
-    log = job_folder(house, training) / "log.txt"
+def _log(ground: Ground, training: Resource) -> bytes:
+    log = job_folder(ground, training) / "log.txt"
     return log.read_bytes()[-LOG_BYTES:] if log.is_file() else b""
 
 
-def _status(_house: House, training: Resource) -> bytes:
+def _status(_ground: Ground, training: Resource) -> bytes:
     return json.dumps(training.body["status"]).encode()
 
 
-def _request(_house: House, training: Resource) -> bytes:
+def _request(_ground: Ground, training: Resource) -> bytes:
     """What stores the model of a run when it is sent to the models of the server."""
     kind: Kind = KINDS[training.kind]
     asked: Mapping[str, Any] = training.body[kind.parameters]

@@ -15,7 +15,7 @@ from wxtuning.errors import DataError
 from wxtuning.folder import write_atomically
 from wxtuning.server.data.references import copy_data
 from wxtuning.server.errors import invalid
-from wxtuning.server.house import House
+from wxtuning.server.ground import Ground
 from wxtuning.server.state import Resource
 from wxtuning.server.trainings.catalog import MOST_RECORDS
 from wxtuning.server.trainings.kinds import KINDS, PROMPT_TUNING, Kind
@@ -33,27 +33,27 @@ _PASSED = (
 )  # fmt: skip
 
 
-def prepare(house: House, training: Resource) -> Path:
+def prepare(ground: Ground, training: Resource) -> Path:
     """Make the folder that the engine works in; one that is whole is left as it is.
 
     Raises:
         Refused: if the data is not there, or cannot be learnt from; a record that is wrong is named by its number.
     """
-    folder = job_folder(house, training)
+    folder = job_folder(ground, training)
     if not (folder / "config.json").is_file():
-        _write_rows(house, training, folder)
+        _write_rows(ground, training, folder)
         # Written last: a folder with a config is a whole job.
         kind = KINDS[training.kind]
-        config = _config(house, kind, training.body[kind.parameters])
+        config = _config(ground, kind, training.body[kind.parameters])
         write_atomically(folder / "config.json", config.to_json().encode())
     return folder
 
 
-def _write_rows(house: House, training: Resource, folder: Path) -> None:
-    incoming = house.folder("jobs", training.id, "incoming")
+def _write_rows(ground: Ground, training: Resource, folder: Path) -> None:
+    incoming = ground.folder("jobs", training.id, "incoming")
     try:
-        data = copy_data(house, training.container, training.body["training_data_references"][0], incoming)
-        rows = checked(data, least=house.settings.least_rows)
+        data = copy_data(ground, training.container, training.body["training_data_references"][0], incoming)
+        rows = checked(data, least=ground.settings.least_rows)
         write_atomically(folder / "train.jsonl", "".join(map(_line, rows)).encode())
     except DataError as cause:
         raise invalid(f"the training data cannot be used: {cause}", code="invalid_training_data") from cause
@@ -99,13 +99,13 @@ def _line(row: Mapping[str, Any]) -> str:
     return json.dumps({"input": row["input"], "output": row["output"]}, ensure_ascii=False) + "\n"
 
 
-def check(house: House, kind: Kind, asked: Mapping[str, Any]) -> None:
+def check(ground: Ground, kind: Kind, asked: Mapping[str, Any]) -> None:
     """Whether the engine takes the parameters of a tuning, as far as it can tell without weights and data.
 
     Raises:
         Refused: if it does not.
     """
-    config = _config(house, kind, asked)
+    config = _config(ground, kind, asked)
     if config.method != "lora" or not config.target_modules:
         return  # what is left open is the engine's own choice, and fits
     try:
@@ -118,10 +118,10 @@ def check(house: House, kind: Kind, asked: Mapping[str, Any]) -> None:
             raise invalid(message, target="target_modules", code="invalid_input_argument") from cause
 
 
-def _config(house: House, kind: Kind, asked: Mapping[str, Any]) -> TuneConfig:
+def _config(ground: Ground, kind: Kind, asked: Mapping[str, Any]) -> TuneConfig:
     values = _prompt_tuning(asked) if kind is PROMPT_TUNING else _lora(asked)
     try:
-        return TuneConfig(model=house.catalog.path(asked["base_model"]["model_id"]), **values)
+        return TuneConfig(model=ground.catalog.path(asked["base_model"]["model_id"]), **values)
     except EngineError as cause:
         raise invalid(f"{cause}", code="invalid_input_argument") from cause
 
