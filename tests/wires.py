@@ -376,7 +376,7 @@ class Cut:
     """The server acts; its answer ends after so many bytes of the body, and before that something else happens."""
 
     after: int = 10
-    happens: Callable[[], object] = lambda: None
+    happens: Callable[[], object] = field(default=lambda: None, repr=False)
 
     def __call__(self, exchange: Exchange) -> None:
         answer = exchange.passed_on()
