@@ -132,7 +132,9 @@ def spawned(home: Path, *options: str, log: Path, environment: dict[str, str] | 
 
 
 def _spawned(module: list[str], log: Path, environment: dict[str, str]) -> subprocess.Popen[str]:
-    command = [sys.executable, "-W", "error", "-m", *module]
+    # The vendor's own, since Python 3.12, for each request to a bucket.
+    ignored = ("-W", "ignore:datetime.datetime.utcnow:DeprecationWarning")
+    command = [sys.executable, "-W", "error", *ignored, "-m", *module]
     with log.open("a") as file:
         return subprocess.Popen(
             command, stdout=subprocess.DEVNULL, stderr=file, text=True, env={**os.environ, **environment}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 
@@ -16,6 +17,7 @@ from wxtuning.ports import Decoding
 from wxtuning.status import DeploymentRef
 
 VERSION = {"version": "2026-01-01"}
+WITH_CURL = pytest.mark.skipif(not shutil.which("curl"), reason="no curl on this machine")
 TEXT = 'It\'s "late" & the box was empty; nobody answers $HOME.'
 
 
@@ -56,7 +58,7 @@ def said(*command, code):
     return done.stdout
 
 
-@pytest.mark.parametrize("kind", ["curl", "sdk", "openai"])
+@pytest.mark.parametrize("kind", [pytest.param("curl", marks=WITH_CURL), "sdk", "openai"])
 def test_the_code_runs_and_prints_what_the_deployment_answers(running, deployment, kind):
     snippets = deployment.snippets(TEXT)
     interpreter = ("bash", "-c") if kind == "curl" else (sys.executable, "-c")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 
@@ -31,6 +32,7 @@ def ran(command, running, **environment):
     return done.stdout
 
 
+@pytest.mark.skipif(not shutil.which("curl"), reason="no curl on this machine")
 def test_the_curl_command_asks_the_deployment(deployment, server, soft):
     said = ran(["bash", "-c", deployment.snippets(COMMENTS[0]).curl], server)
     assert models.alone(soft, COMMENTS[:1])[0] in said

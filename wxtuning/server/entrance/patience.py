@@ -13,6 +13,9 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from wxtuning.server.settings import Limits
 
+QUIET_SECONDS = 0.25
+"""A refused caller who has sent nothing for so long has sent everything."""
+
 
 def protocol(limits: Limits) -> type[InTime]:
     """`InTime` with these limits; uvicorn makes one for each connection, and can hand it none."""
@@ -25,14 +28,33 @@ class InTime(H11Protocol):
     limits = Limits()
     _deadline: asyncio.TimerHandle | None = None
     _reading: asyncio.TimerHandle | None = None
+    _leaving: asyncio.TimerHandle | None = None
+    _heard_until = 0.0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self._watch()
 
     def data_received(self, data: bytes) -> None:
+        if self._leaving:
+            self._leave_when_quiet()
+            return
         super().data_received(data)
         self._watch()
+
+    def send_400_response(self, msg: str) -> None:
+        # uvicorn closes at once, which resets the connection of who still sends (see `lingering`, for whole requests).
+        text = msg.encode()
+        fields = [
+            ("content-type", "text/plain; charset=utf-8"),
+            ("content-length", str(len(text))),
+            ("connection", "close"),
+        ]
+        answer = h11.Response(status_code=400, reason="Bad Request", headers=fields)
+        for event in (answer, h11.Data(data=text), h11.EndOfMessage()):
+            self.transport.write(self.conn.send(event) or b"")
+        self._heard_until = self.loop.time() + self.limits.linger_seconds
+        self._leave_when_quiet()
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
@@ -49,6 +71,8 @@ class InTime(H11Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._unwatch()
         self._unread()
+        if self._leaving:
+            self._leaving.cancel()
         super().connection_lost(exc)
 
     def shutdown(self) -> None:
@@ -57,6 +81,12 @@ class InTime(H11Protocol):
             super().shutdown()
         else:
             self.transport.abort()
+
+    def _leave_when_quiet(self) -> None:
+        if self._leaving:
+            self._leaving.cancel()
+        end = min(self.loop.time() + QUIET_SECONDS, self._heard_until)
+        self._leaving = self.loop.call_at(end, self.transport.close)
 
     def _watch(self) -> None:
         # From the first byte of a request on; between two requests the shorter limit for idle connections holds.
