@@ -164,14 +164,14 @@ def test_ready_files_are_removed_as_far_as_they_speak_of_this_home(house, tmp_pa
     others = [tmp_path / name for name in ("other", "list", "text", "nothing")]
     for file, text in zip(others, ('{"home": "/elsewhere"}', "[]", "x"), strict=False):
         file.write_text(text)
-    ready = Ready(house=house, url="http://127.0.0.1:1", files=None, places=(tmp_path / "ours", *others))
+    ready = Ready(ground=house, url="http://127.0.0.1:1", files=None, places=(tmp_path / "ours", *others))
     (tmp_path / "ours").write_text(json.dumps(ready.values()))
     ready.remove()
     assert {file.name for file in tmp_path.iterdir() if file.is_file()} == {"other", "list", "text"}
 
 
 def test_if_one_ready_file_cannot_be_written_none_stays(house, tmp_path):
-    ready = Ready(house=house, url="http://127.0.0.1:1", files=None, places=(Path("/proc/ready.json"),))
+    ready = Ready(ground=house, url="http://127.0.0.1:1", files=None, places=(Path("/proc/ready.json"),))
     with pytest.raises(WxTuningError, match=r"cannot write /proc/ready\.json"):
         ready.write()
     assert not (house.folder() / "ready.json").exists()

@@ -9,11 +9,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from wxtuning.errors import WxTuningError
 from wxtuning.server.checks import check
+from wxtuning.server.containers import CONTAINERS, default
 from wxtuning.server.entrance.dispatch import Dispatch
 from wxtuning.server.entrance.door import Door
 from wxtuning.server.house import House
 from wxtuning.server.lock import HomeLock
-from wxtuning.server.routes.platform import KINDS, default
 from wxtuning.server.routing import Route
 from wxtuning.server.settings import Settings
 
@@ -75,7 +75,7 @@ class App:
     def _start(self) -> None:
         for left in self.house.folder("incoming").iterdir():
             left.unlink()
-        for kind in KINDS:
+        for kind in CONTAINERS:
             default(self.house, kind)
         self.house.jobs.start()
 

@@ -34,7 +34,7 @@ else:
 
 @dataclass(frozen=True)
 class Ground:
-    """What data and trainings need of the server. Each room is opened when it is first needed."""
+    """What data, trainings and deployments need of the server. Each room is opened when it is first needed."""
 
     settings: Settings
 

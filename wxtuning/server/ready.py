@@ -10,9 +10,9 @@ from typing import Any
 
 from wxtuning.errors import WxTuningError
 from wxtuning.folder import write_atomically
+from wxtuning.server.containers import default
 from wxtuning.server.entrance.certificates import Files
-from wxtuning.server.house import House
-from wxtuning.server.routes.platform import default
+from wxtuning.server.ground import Ground
 
 FILE = "ready.json"
 """The name of the file in the server's home."""
@@ -28,14 +28,14 @@ class Ready:
         places: Files that say so, besides `ready.json` in the server's home.
     """
 
-    house: House
+    ground: Ground
     url: str
     files: Files | None
     places: tuple[Path, ...] = ()
 
     def values(self) -> dict[str, Any]:
         """All of it, ready for JSON."""
-        keys, settings = self.house.tokens.keys, self.house.settings
+        keys, settings = self.ground.tokens.keys, self.ground.settings
         return {
             "url": self.url,
             "platform": settings.platform,
@@ -43,8 +43,8 @@ class Ready:
             "username": keys.username,
             "password": keys.password,
             "api_key": keys.api_key,
-            "project_id": default(self.house, "project").id,
-            "space_id": default(self.house, "space").id,
+            "project_id": default(self.ground, "project").id,
+            "space_id": default(self.ground, "space").id,
             "home": str(settings.home),
             "pid": os.getpid(),
             "environment": self.environment(),
@@ -59,7 +59,7 @@ class Ready:
         """The lines of Python that connect the official SDK."""
         if self.files is None:
             return ["# The official SDK refuses http; start the server with --tls to use it."]
-        project = default(self.house, "project").id
+        project = default(self.ground, "project").id
         return [
             "import os",
             *(f"os.environ[{name!r}] = {value!r}" for name, value in self.environment().items()),
@@ -69,9 +69,9 @@ class Ready:
         ]
 
     def _credentials(self, authority: Path) -> str:
-        keys = self.house.tokens.keys
+        keys = self.ground.tokens.keys
         given = {"url": self.url, "api_key": keys.api_key}
-        if self.house.settings.platform == "cloud":
+        if self.ground.settings.platform == "cloud":
             given |= {"platform_url": self.url, "auth_url": f"{self.url}/identity/token"}
         else:
             given |= {"username": keys.username}
@@ -95,11 +95,11 @@ class Ready:
     def remove(self) -> None:
         """Remove the files, as far as they speak of a server of this home; there is but one at a time."""
         for file in self._files():
-            if _home_in(file) == str(self.house.folder()):
+            if _home_in(file) == str(self.ground.folder()):
                 file.unlink(missing_ok=True)
 
     def _files(self) -> tuple[Path, ...]:
-        return (self.house.folder() / FILE, *self.places)
+        return (self.ground.folder() / FILE, *self.places)
 
 
 def _home_in(file: Path) -> str | None:

@@ -56,7 +56,7 @@ def serve(settings: Settings, *ready_files: Path, say: Callable[[str], None] = p
     with closing(app(settings)) as application, _listening(settings) as sock:
         fresh = partial(certificates, application.house.folder("tls"), host_names(settings))
         files = fresh() if settings.tls else None
-        ready = Ready(house=application.house, url=_url(settings, sock), files=files, places=ready_files)
+        ready = Ready(ground=application.house, url=_url(settings, sock), files=files, places=ready_files)
         ready.remove()
         server = _Server(_config(application, settings, files), ready, fresh, say)
         _end_without_fuss()

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from wxtuning.adapters.local import Local, LocalDeployment
-from wxtuning.server.house import House
-from wxtuning.server.routes.platform import default
+from wxtuning.server.containers import default
+from wxtuning.server.ground import Ground
 from wxtuning.server.shown import OWN
 from wxtuning.server.state import Resource
 
 
-def deployments(house: House) -> tuple[Resource, ...]:
+def deployments(ground: Ground) -> tuple[Resource, ...]:
     """What `Settings.chain` holds now, the newest first; they belong to the project that the server starts with."""
-    if house.settings.chain is None or not (house.settings.chain / "deployments").is_dir():
+    if ground.settings.chain is None or not (ground.settings.chain / "deployments").is_dir():
         return ()
-    container = f"project/{default(house, 'project').id}"
-    return tuple(_resource(found, container) for found in Local(house.settings.chain).deployments())
+    container = f"project/{default(ground, 'project').id}"
+    return tuple(_resource(found, container) for found in Local(ground.settings.chain).deployments())
 
 
 def _resource(found: LocalDeployment, container: str) -> Resource:

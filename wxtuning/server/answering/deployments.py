@@ -23,7 +23,7 @@ from wxtuning.server.answering.conditions import (
     taken_by,
 )  # fmt: skip
 from wxtuning.server.errors import Refused, not_found
-from wxtuning.server.house import House
+from wxtuning.server.ground import Ground
 from wxtuning.server.shown import OWN, metadata, own, public
 from wxtuning.server.state import Key, Resource
 
@@ -59,15 +59,15 @@ class Served:
 
 
 def create(
-    house: House, container: str, name: str, model: Resource, asked: Mapping[str, Any], key: Key | None
+    ground: Ground, container: str, name: str, model: Resource, asked: Mapping[str, Any], key: Key | None
 ) -> Resource:
     """Deploy a model; with a key that was used before, the deployment of then comes back.
 
     Raises:
         Refused: if the serving name is taken or none, the base deployment does not fit, or the model is gone.
     """
-    body, of_chain = with_model(asked, from_model(house, model)), chain.deployments(house)
-    with house.state.transaction() as transaction:
+    body, of_chain = with_model(asked, from_model(ground, model)), chain.deployments(ground)
+    with ground.state.transaction() as transaction:
         if known := transaction.keyed(KIND, container, key):
             return known
         check_name(transaction, of_chain, serving_name(body))
@@ -75,15 +75,15 @@ def create(
         return transaction.add(KIND, container=container, name=name, body=body, key=key)[0]
 
 
-def change(house: House, resource: Resource, change: Callable[[Resource], Resource]) -> Resource:
+def change(ground: Ground, resource: Resource, change: Callable[[Resource], Resource]) -> Resource:
     """Replace what callers may change of a deployment; `change` makes it of the deployment as it is now.
 
     Raises:
         Refused: as `create`; and if the deployment is none of this server's own, or others need what is to go.
     """
-    _check_own(house, resource)
-    of_chain = chain.deployments(house)
-    with house.state.transaction() as transaction:
+    _check_own(ground, resource)
+    of_chain = chain.deployments(ground)
+    with ground.state.transaction() as transaction:
 
         def checked(found: Resource) -> Resource:
             wanted = change(found)
@@ -104,38 +104,38 @@ def with_model(body: Mapping[str, Any], taken: Mapping[str, Any]) -> dict[str, A
     return {**{name: value for name, value in body.items() if name not in OF_MODEL}, **taken}
 
 
-def remove(house: House, resource: Resource) -> None:
+def remove(ground: Ground, resource: Resource) -> None:
     """Remove a deployment; its model stays.
 
     Raises:
         Refused: if the deployment is none of this server's own, or others need it.
     """
-    _check_own(house, resource)
-    with house.state.transaction() as transaction:
+    _check_own(ground, resource)
+    with ground.state.transaction() as transaction:
         check_unneeded(transaction, resource)
         transaction.remove(resource)
 
 
-def all_of(house: House, container: str | None = None) -> tuple[Resource, ...]:
+def all_of(ground: Ground, container: str | None = None) -> tuple[Resource, ...]:
     """The deployments of a container, or all, the newest first; then those of this machine's experiments."""
-    of_chain = chain.deployments(house)
-    return house.state.all(KIND, container) + tuple(
+    of_chain = chain.deployments(ground)
+    return ground.state.all(KIND, container) + tuple(
         found for found in of_chain if container is None or found.container == container
     )
 
 
-def find(house: House, identity: str) -> Resource:
+def find(ground: Ground, identity: str) -> Resource:
     """The deployment with this id or serving name, in any container.
 
     Raises:
         Refused: if there is none.
     """
-    if found := house.state.get(KIND, identity) or _named(house, identity):
+    if found := ground.state.get(KIND, identity) or _named(ground, identity):
         return found
     raise not_found("deployment with the id or serving name", identity)
 
 
-def served(house: House, resource: Resource) -> Served:
+def served(ground: Ground, resource: Resource) -> Served:
     """What answers behind a deployment.
 
     Raises:
@@ -149,20 +149,20 @@ def served(house: House, resource: Resource) -> Served:
     return Served(
         id=resource.id,
         model_id=model_id,
-        model=internal.get("path") or house.catalog.path(model_id),
-        adapter=house.settings.home / adapter if adapter else None,
+        model=internal.get("path") or ground.catalog.path(model_id),
+        adapter=ground.settings.home / adapter if adapter else None,
         template=internal["template"],
         sha256=internal.get("sha256", ""),
     )
 
 
-def base(house: House, model_id: str) -> Served:
+def base(ground: Ground, model_id: str) -> Served:
     """A base model that answers by itself.
 
     Raises:
         Refused: `model_not_supported`.
     """
-    return Served(id=model_id, model_id=model_id, model=house.catalog.path(model_id), adapter=None, template=FIELD)
+    return Served(id=model_id, model_id=model_id, model=ground.catalog.path(model_id), adapter=None, template=FIELD)
 
 
 def ask_of(served: Served, text: str, **how: Any) -> Ask:
@@ -172,9 +172,9 @@ def ask_of(served: Served, text: str, **how: Any) -> Ask:
     )  # fmt: skip
 
 
-def check_serving_name(house: House, name: str) -> None:
+def check_serving_name(ground: Ground, name: str) -> None:
     """Raises Refused (409) if a deployment has this serving name; empty is always free."""
-    if name and (taken := _named(house, name)):
+    if name and (taken := _named(ground, name)):
         raise taken_by(name, taken)
 
 
@@ -197,7 +197,7 @@ def _addresses(url: str, names: list[str]) -> list[dict[str, Any]]:
     return whole + [{"url": f"{root}/generation_stream", "sse": True} for root in roots]
 
 
-def from_model(house: House, model: Resource) -> dict[str, Any]:
+def from_model(ground: Ground, model: Resource) -> dict[str, Any]:
     """What a deployment takes over from its model, whose folder stays as long as the deployment."""
     internal, kind = own(model), model.body["type"]
     is_base = kind in BASE_TYPES
@@ -207,38 +207,38 @@ def from_model(house: House, model: Resource) -> dict[str, Any]:
         "deployed_asset_type": "foundation_model" if is_base else kind.rpartition("_")[0],
         "base_model_id": model.body["base_model_id"],
         **({} if is_base else {"verbalizer": model.body.get("verbalizer", FIELD)}),
-        "status": _status(house, model, internal.get("adapter")),
-        OWN: {"adapter": internal.get("adapter"), "template": template, "sha256": _digest(house, internal)},
+        "status": _status(ground, model, internal.get("adapter")),
+        OWN: {"adapter": internal.get("adapter"), "template": template, "sha256": _digest(ground, internal)},
     }
 
 
-def _status(house: House, model: Resource, adapter: str | None) -> dict[str, Any]:
-    fault = (fault_of(house.settings.home / adapter) if adapter else "") or _fault_of_base(house, model)
+def _status(ground: Ground, model: Resource, adapter: str | None) -> dict[str, Any]:
+    fault = (fault_of(ground.settings.home / adapter) if adapter else "") or _fault_of_base(ground, model)
     if not fault:
         return {"state": "ready", "message": {"level": "info", "text": "The deployment answers."}}
     refusal = Refused(400, "deployment_failed", fault)
     return {"state": "failed", "failure": {"trace": refusal.trace, "errors": refusal.body()["errors"]}}
 
 
-def _digest(house: House, internal: Mapping[str, Any]) -> str:
-    weights = house.settings.home / internal.get("adapter", "") / WEIGHTS
+def _digest(ground: Ground, internal: Mapping[str, Any]) -> str:
+    weights = ground.settings.home / internal.get("adapter", "") / WEIGHTS
     return sha256_of(weights) if weights.is_file() else ""
 
 
-def _fault_of_base(house: House, model: Resource) -> str:
+def _fault_of_base(ground: Ground, model: Resource) -> str:
     try:
-        house.catalog.spec(model.body["base_model_id"])
+        ground.catalog.spec(model.body["base_model_id"])
     except Refused as refusal:
         return refusal.message
     return ""
 
 
-def _check_own(house: House, resource: Resource) -> None:
-    if house.state.get(KIND, resource.id) is None:
+def _check_own(ground: Ground, resource: Resource) -> None:
+    if ground.state.get(KIND, resource.id) is None:
         message = f"deployment {resource.id} was made by a run of wxtuning on this machine; delete or change it there"
         raise Refused(403, "user_authorization_failed", message)
 
 
-def _named(house: House, name: str) -> Resource | None:
-    own = house.state.all(KIND, marks=by_name(name).marks)
-    return next(iter(own), None) or next((one for one in chain.deployments(house) if answers_to(one, name)), None)
+def _named(ground: Ground, name: str) -> Resource | None:
+    own = ground.state.all(KIND, marks=by_name(name).marks)
+    return next(iter(own), None) or next((one for one in chain.deployments(ground) if answers_to(one, name)), None)

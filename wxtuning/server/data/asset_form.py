@@ -17,30 +17,34 @@ SECRETS = ("secret_key", "api_key")
 
 
 def data_asset(ground: Ground, asset: Resource) -> dict[str, Any]:
-    listed = attachments_of(ground, asset)
-    size = listed[0].body["size"] if listed else 0
+    attachments = attachments_of(ground, asset)
+    size = attachments[0].body["size"] if attachments else 0
     shown = asset_of(asset, "data_asset", size=size)
-    return {**shown, "entity": asset.body["entity"], "attachments": [_listed(one) for one in listed]}
+    return {**shown, "entity": asset.body["entity"], "attachments": [_within(one) for one in attachments]}
 
 
-def connection(ground: Ground, resource: Resource) -> dict[str, Any]:
+def connection(resource: Resource) -> dict[str, Any]:
     body = resource.body
     entity = {name: body[name] for name in ("datasource_type", "description", "origin_country", "properties")}
     return {**asset_of(resource, "connection"), "entity": {"name": resource.name, "flags": [], **entity}}
 
 
-def connection_listed(ground: Ground, resource: Resource) -> dict[str, Any]:
+def connection_listed(resource: Resource) -> dict[str, Any]:
     """A connection as lists show it: without what opens the store."""
-    shown = connection(ground, resource)
+    shown = connection(resource)
     properties = {name: value for name, value in shown["entity"]["properties"].items() if name not in SECRETS}
     return {**shown, "entity": {**shown["entity"], "properties": properties}}
 
 
-def model(ground: Ground, resource: Resource) -> dict[str, Any]:
+def model(resource: Resource) -> dict[str, Any]:
     return {**asset_of(resource, "wml_model"), "entity": {"wml_model": {"type": resource.body["type"]}}}
 
 
-SHOWN = {"data_asset": data_asset, "connection": connection_listed, "wml_model": model}
+def listed(ground: Ground, resource: Resource) -> dict[str, Any]:
+    """An asset of any type as lists show it."""
+    if resource.kind == "asset":
+        return data_asset(ground, resource)
+    return connection_listed(resource) if resource.kind == "connection" else model(resource)
 
 
 def asset_of(resource: Resource, type: str, *, size: int = 0) -> dict[str, Any]:
@@ -86,6 +90,6 @@ def attachment(resource: Resource) -> dict[str, Any]:
     }
 
 
-def _listed(resource: Resource) -> dict[str, Any]:
+def _within(resource: Resource) -> dict[str, Any]:
     shown = attachment(resource)
     return {**shown, "id": resource.id, "content_type": shown["mime"], "remote": shown["is_remote"]}

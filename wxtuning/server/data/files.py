@@ -9,17 +9,16 @@ from __future__ import annotations
 import stat
 from pathlib import Path
 
+from wxtuning.server.containers import CONTAINERS
 from wxtuning.server.errors import Refused, invalid
 from wxtuning.server.ground import Ground
 from wxtuning.server.trainings.quotes import quoted
-
-FOLDERS = {"project": "projects", "space": "spaces"}
 
 
 def folder_of(ground: Ground, container: str) -> Path:
     """The folder of a project's or space's files, made if missing."""
     kind, _, identity = container.partition("/")
-    return ground.folder(FOLDERS[kind], identity, "assets")
+    return ground.folder(CONTAINERS[kind], identity, "assets")
 
 
 def inside(container: str, path: str) -> str:
@@ -29,7 +28,7 @@ def inside(container: str, path: str) -> str:
         Refused: for any other path.
     """
     kind, _, identity = container.partition("/")
-    root = f"/{FOLDERS[kind]}/{identity}/assets/"
+    root = f"/{CONTAINERS[kind]}/{identity}/assets/"
     if not path.startswith(root):
         raise invalid(f"path {quoted(path)} is not in this {kind}; expected one below {root}", target="path")
     return path.removeprefix(root)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from wxtuning.server.data.asset_form import SHOWN, TYPES, data_asset
+from wxtuning.server.data.asset_form import TYPES, data_asset, listed
 from wxtuning.server.data.attachments import file_of
 from wxtuning.server.errors import Refused, invalid, not_found, not_offered
 from wxtuning.server.fields import DESCRIBED, PLACED, Missing, Table, is_on, none_of, number, one_of, part, read, text
@@ -160,7 +160,7 @@ def search(call: Call) -> dict[str, Any]:
     end = start + asked["limit"]
     return {
         "total_rows": count,
-        "results": [SHOWN[kind](call.house, one) for one in found[start:end]],
+        "results": [listed(call.house, one) for one in found[start:end]],
         **({"next": {**call.body, "limit": asked["limit"], "bookmark": str(end)}} if end < count else {}),
     }
 

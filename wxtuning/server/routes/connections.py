@@ -55,7 +55,7 @@ def create(call: Call) -> Answer:
         "connection", container=call.container, name=body["name"], body={"datasource_type": _id(kind), **kept},
         key=call.key,
     )  # fmt: skip
-    return Answer(body=connection(call.house, made), status=201)
+    return Answer(body=connection(made), status=201)
 
 
 def _check(properties: dict[str, Any]) -> None:
@@ -65,12 +65,12 @@ def _check(properties: dict[str, Any]) -> None:
 
 
 def show(call: Call) -> dict[str, Any]:
-    return connection(call.house, named(call, "connection"))
+    return connection(named(call, "connection"))
 
 
 def list_all(call: Call) -> dict[str, Any]:
     found = call.house.state.found("connection", call.container)
-    return page(call, PATH, found, lambda one: connection_listed(call.house, one))
+    return page(call, PATH, found, connection_listed)
 
 
 def delete(call: Call) -> Answer:

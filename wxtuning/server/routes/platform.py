@@ -1,22 +1,18 @@
-"""Projects and spaces: the containers of everything else. One of each is there from the first start."""
+"""Projects and spaces over HTTP: create, show, list, delete."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
+from wxtuning.server.containers import CONTAINERS, default
 from wxtuning.server.errors import Refused
 from wxtuning.server.fields import DESCRIBED, Missing, Table, anything, flag, none_of, part, read, text
-from wxtuning.server.house import House
 from wxtuning.server.paging import page
 from wxtuning.server.routing import JSON, Answer, Call, Route
 from wxtuning.server.shown import public
-from wxtuning.server.state import Key, Resource
+from wxtuning.server.state import Resource
 
-DEFAULT = Key(text="default")
-"""The key under which the project and the space of the first start are found again."""
-
-KINDS = {"project": "projects", "space": "spaces"}
 ADDRESSES = {"project": "/transactional/v2/projects", "space": "/v2/spaces"}
 BODY: Table = {
     "name": text(most=255),
@@ -37,15 +33,6 @@ BODIES: Mapping[str, Table] = {
 OWN = ("name", "storage", "compute")
 """What is not kept of a body: the name stands beside it."""
 FILTERS = ("limit", "start", "name", "summary", "include")
-
-
-def default(house: House, kind: str) -> Resource:
-    """The project or the space that the server starts with; made where it is missing."""
-    if found := house.state.keyed(kind, "", DEFAULT):
-        return found
-    body = {"description": f"The {kind} that this server starts with", "type": "wx"}
-    made, _ = house.state.add(kind, container="", name="wxtuning", body=body, key=DEFAULT)
-    return made
 
 
 def create_project(call: Call) -> Answer:
@@ -93,7 +80,7 @@ def _made(call: Call, kind: str) -> Resource:
 
 def _listed(call: Call, kind: str) -> JSON:
     found = call.house.state.found(kind, name=call.query.get("name"))
-    return page(call, f"/v2/{KINDS[kind]}", found, lambda one: _shown(call, one))
+    return page(call, f"/v2/{CONTAINERS[kind]}", found, lambda one: _shown(call, one))
 
 
 def _remove(call: Call, kind: str) -> None:
@@ -112,7 +99,7 @@ def _shown(call: Call, resource: Resource) -> dict[str, Any]:
     identity = {"id": resource.id} if resource.kind == "space" else {"guid": resource.id}
     return {
         "metadata": {
-            **identity, "url": f"/v2/{KINDS[resource.kind]}/{resource.id}", "created_at": resource.created_at,
+            **identity, "url": f"/v2/{CONTAINERS[resource.kind]}/{resource.id}", "created_at": resource.created_at,
             "updated_at": resource.modified_at, "creator_id": call.house.tokens.keys.username,
         },
         "entity": {

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from wxtuning.server.data.files import FOLDERS
+from wxtuning.server.containers import CONTAINERS
 from wxtuning.server.errors import Refused
 from wxtuning.server.ground import Ground
 from wxtuning.server.shown import container_id
@@ -52,7 +52,7 @@ def results_root(training: Resource) -> str:
         return ""
     kind, _, identity = training.container.partition("/")
     # The SDK finds the files below this name only.
-    return f"/{FOLDERS[kind]}/{identity}/assets/{KINDS[training.kind].folder}"
+    return f"/{CONTAINERS[kind]}/{identity}/assets/{KINDS[training.kind].folder}"
 
 
 def inline_metrics(ground: Ground, training: Resource) -> list[dict[str, Any]]:
