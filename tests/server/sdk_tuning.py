@@ -248,6 +248,53 @@ def tuned_from_a_store(ready: Ready, folder: Path, url: str) -> dict[str, Any]:
     return {"state": state, "status": details["entity"]["status"]}
 
 
+def references(ready: Ready) -> dict[str, dict[str, Any]]:
+    """A reference of every kind that the SDK can make, as it sends it; the files are in the project p."""
+    from ibm_watsonx_ai.helpers.connections import connections as sdk
+
+    class GitProject:
+        project_type, default_space_id, default_project_id = "local_git_storage", None, "p"
+
+        class _href_definitions:
+            @staticmethod
+            def get_base_asset_href(asset: str) -> str:
+                return f"/userfs/v2/assets/{asset}"
+
+    def made(location: Any = None, store: str | None = None, **how: Any) -> Any:
+        return sdk.DataConnection(location=location, connection_asset_id=store, **how)
+
+    with quiet():
+        found = {
+            "asset": made(data_asset_id="a"),
+            "asset by its location": made(sdk.AssetLocation("a")),
+            "asset with a name": made(data_asset_id="a"),
+            "asset with the places of a run": made(data_asset_id="a", model_location="m", training_status="s"),
+            "asset of a git project": made(data_asset_id="a"),
+            "asset of a connection": made(sdk.AssetLocation("a"), connection=sdk.ConnectionAsset("c")),
+            "asset of an output": made(sdk.DeploymentOutputAssetLocation("rows.jsonl")),
+            "object": made(sdk.S3Location("b", "rows.jsonl"), "c"),
+            "object of a connection": made(sdk.ConnectionAssetLocation("b", "f"), connection=sdk.ConnectionAsset("c")),
+            "excel": made(sdk.S3Location("b", "rows.xls", excel_sheet="1"), "c"),
+            "file of a connection": made(sdk.NFSLocation("rows.jsonl"), "c"),
+            "file of a store": made(sdk.RemoteFileStorageLocation("rows.jsonl"), "c"),
+            "container of a store": made(sdk.RemoteFileStorageLocation("rows.jsonl", "box"), "c"),
+            "database": made(sdk.DatabaseLocation("schema", "table"), "c"),
+            "connection alone": made(store="c"),
+            "file": made(sdk.FSLocation("/projects/p/assets/rows.jsonl")),
+            "file by a connection": made(sdk.FSLocation("rows.jsonl"), connection=sdk.ConnectionAsset("c")),
+            "container": made(sdk.ContainerLocation("rows.jsonl")),
+            "container by default": made(sdk.ContainerLocation()),
+            "git": made(sdk.GithubLocation("https://secrets.example", "id", "rows.jsonl")),
+            "keys": made(sdk.S3Location("b", "p"), connection=sdk.S3Connection("https://store.example", "k", "s")),
+            "nfs by its own connection": made(sdk.NFSLocation("p"), connection=sdk.NFSConnection("c")),
+        }
+        found["asset with a name"].id = "rows"
+        found["asset of a git project"].set_client(GitProject())
+        sent = {name: one.to_dict() for name, one in found.items()}
+        again = {f"{name} again": sdk.DataConnection.from_dict(sent[name]).to_dict() for name in ("asset", "object")}
+    return {**sent, **again}
+
+
 def storage_reads(ready: Ready, run: str) -> dict[str, Any]:
     """What the storage of the project answers to right and wrong keys and names, asked with IBM's own S3 client."""
     import ibm_boto3

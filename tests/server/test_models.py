@@ -77,7 +77,9 @@ def test_files_of_models_that_are_gone_are_removed_when_the_server_starts(house,
             {"type": "tensorflow_2.9"},
             "of type .tensorflow_2.9.; expected prompt_tune_1.0 or lora_adapter_1.0 or base_foundatio",
         ),
-        ({"type": "prompt_tune_1.0", "name": "m"}, "id is None; expected a text"),
+        ({"type": "prompt_tune_1.0", "name": "m"}, "training is missing"),
+        ({"type": "prompt_tune_1.0", "name": "m", "training": {}}, "training.id is missing"),
+        ({"type": models.BASE_TYPE, "name": "m"}, "foundation_model is missing"),
         ({"type": "prompt_tune_1.0", "name": "m", "training": {"id": "none"}}, "there is no training"),
     ],
 )
@@ -89,11 +91,14 @@ def test_a_model_that_is_no_tuned_one_is_refused(house, project, body, message):
 def test_what_is_told_of_a_run_must_be_so(house, project, run):
     told = {"id": run.id, "task_id": "classification", "verbalizer": run.body["prompt_tuning"]["verbalizer"]}
     asked = {"type": "prompt_tune_1.0", "name": "m", "training": told, "tags": ["t"], "custom": {"a": 1}}
+    asked["training_data_references"] = run.body["training_data_references"]
     made = routes.create(rooms.call(house, project, asked)).body
     assert (made["metadata"]["tags"], made["entity"]["custom"]) == (["t"], {"a": 1})
     for wrong, message in (
         ({"training": {**told, "verbalizer": "no"}}, "verbalizer is 'no'"),
         ({"type": "lora_adapter_1.0"}, "makes a prompt_"),
+        ({"training_data_references": []}, r"training_data_references is \[\]; that of run"),
+        ({"foundation_model": {"model_id": use.MODEL}}, "'foundation_model' is no field of POST /ml/v4/models"),
     ):
         with pytest.raises(Refused, match=message):
             routes.create(rooms.call(house, project, {**asked, **wrong}))
@@ -114,6 +119,8 @@ def test_a_base_model_is_stored_as_it_came_and_promoted(house, project):
     assert (copy.container, copy.body["description"]) == (f"space/{space.id}", "promoted")
     with pytest.raises(Refused, match="'no/model' is not supported"):
         routes.create(rooms.call(house, project, {**body, "foundation_model": {"model_id": "no/model"}}))
+    with pytest.raises(Refused, match="'training' is no field of POST /ml/v4/models"):
+        routes.create(rooms.call(house, project, {**body, "training": {"id": "none"}}))
 
 
 @pytest.mark.slow

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -10,14 +11,16 @@ from tests.server import rooms
 from tests.server import sdk_tuning as use
 from tests.server.processes import calling, serving
 from tests.server.store import store
+from wxtuning.server.data.copying import copy_data
 from wxtuning.server.data.endpoints import checked
 from wxtuning.server.data.files import file_at, folder_of
 from wxtuning.server.data.objects import fetch
-from wxtuning.server.data.references import check_data, check_results, copy_data
+from wxtuning.server.data.references import check_data, check_results
 from wxtuning.server.errors import Refused
 
 STORE = {"access_key": "key", "secret_key": "secret"}
 HREF = "/v2/assets/4f2c"
+CALL = "POST /ml/v4/trainings"
 
 
 @pytest.fixture
@@ -141,7 +144,7 @@ def test_a_file_of_the_project_is_found_by_the_path_that_callers_use(house, proj
     (folder_of(house, project) / "in" / "rows.jsonl").write_text("rows")
     path = f"/projects/{project.partition('/')[2]}/assets/in/rows.jsonl"
     reference = {"type": "fs", "location": {"path": path}}
-    check_data(house, project, [reference])
+    check_data(house, project, [reference], call=CALL)
     assert copy_data(house, project, reference, tmp_path).read_text() == "rows"
 
 
@@ -187,18 +190,111 @@ def test_a_link_does_not_lead_out_of_the_project_either(house, project, tmp_path
 )
 def test_a_reference_that_says_no_place_of_the_server_is_refused_at_once(house, project, reference):
     with pytest.raises(Refused) as refused:
-        check_data(house, project, [reference])
+        check_data(house, project, [reference], call=CALL)
     assert refused.value.status == 400
+
+
+FILE = {"type": "fs", "location": {"path": "/projects/p/assets/rows.jsonl"}}
+ASSET = {"type": "data_asset", "location": {"id": "a", "href": "/v2/assets/a"}}
+OBJECT = {"type": "connection_asset", "connection": {"id": "c"}, "location": {"bucket": "b", "path": "p"}}
+KEPT = {"type": "container", "location": {"path": "p"}}
+CPD, CLOUD = [FILE, ASSET, OBJECT], [KEPT, ASSET, OBJECT]
+OF_PLATFORM = [("cpd", one) for one in CPD] + [("cloud", one) for one in CLOUD]
+RESULTS_OF_PLATFORM = [("cpd", FILE), ("cloud", KEPT), ("cloud", OBJECT)]
+
+
+def refusal_of_data(platform, reference):
+    """What a house of a platform says of a reference to data; empty if it takes it."""
+    try:
+        check_data(rooms.opened(NOWHERE, platform=platform), "project/p", [reference], call=CALL)
+    except Refused as refused:
+        return refused.message
+    return ""
+
+
+def refusal_of_results(platform, reference):
+    try:
+        check_results(rooms.opened(NOWHERE, platform=platform), "project/p", reference, call=CALL)
+    except Refused as refused:
+        return refused.message
+    return ""
+
+
+NOWHERE = Path("/no/home")
+
+
+def with_more(reference, part, **more):
+    return {**reference, part: {**reference.get(part, {}), **more}}
+
+
+@pytest.mark.parametrize(("platform", "reference"), OF_PLATFORM)
+def test_a_word_that_no_reference_knows_is_refused_with_the_nearest_wherever_it_stands(platform, reference):
+    place = "training_data_references[0]"
+    assert refusal_of_data(platform, reference) == ""
+    known = next(iter(reference["location"]))
+    said = {
+        "locations": refusal_of_data(platform, {**reference, "locations": {}}),
+        f"location.{known}s": refusal_of_data(platform, with_more(reference, "location", **{f"{known}s": "x"})),
+        "connection.ids": refusal_of_data(platform, with_more(reference, "connection", ids="x")),
+    }
+    for word, message in said.items():
+        assert message.startswith(f"'{place}.{word}' is no field of {CALL}; ")
+    assert said["locations"].endswith("did you mean location?")
+    assert said[f"location.{known}s"].endswith(f"did you mean {known}?")
+
+
+@pytest.mark.parametrize(("platform", "reference"), RESULTS_OF_PLATFORM)
+def test_a_word_that_no_place_of_results_knows_is_refused_likewise(platform, reference):
+    assert refusal_of_results(platform, reference) == ""
+    message = refusal_of_results(platform, with_more(reference, "location", paht="x"))
+    assert message == f"'results_reference.location.paht' is no field of {CALL}; did you mean path?"
+    for place in ("training", "training_log", "training_status", "assets_path", "model_request_path"):
+        message = refusal_of_results(platform, with_more(reference, "location", **{place: "x"}))
+        assert message == f"not offered by this server: {CALL} with results_reference.location.{place}"
+
+
+@pytest.mark.parametrize(
+    ("reference", "message"),
+    [
+        ({**ASSET, "schema": {}}, "not offered by this server: "),
+        (with_more(ASSET, "location", userfs="true"), "location.userfs 'true'; expected false"),
+        (with_more(ASSET, "location", href="/v2/assets/b"), "{'href': '/v2/assets/b', 'id': 'a'} names no one asset"),
+        (with_more(ASSET, "location", href="/elsewhere/a"), "names no one asset"),
+        (with_more(OBJECT, "location", file_name="other"), "{'file_name': 'other', 'path': 'p'} names no one file"),
+        (with_more(OBJECT, "location", path=7), "location.path is 7; expected a text"),
+        (with_more(OBJECT, "location", container="box"), "with training_data_references[0].location.container"),
+        (with_more(OBJECT, "location", sheet_name="1"), "with training_data_references[0].location.sheet_name"),
+        (with_more(OBJECT, "connection", id=""), "connection.id is ''; expected a text"),
+        ({"type": "connection_asset", "connection": {"id": "c"}, "location": {}}, "names no one file"),
+    ],
+)
+def test_a_reference_that_says_more_than_one_place_or_what_is_not_here_is_refused(reference, message):
+    assert message in refusal_of_data("cpd", reference)
+
+
+NOT_HERE = {
+    "asset with the places of a run", "asset of a git project", "asset of a connection", "excel", "database",
+    "connection alone", "container of a store", "asset of an output", "git", "keys", "nfs by its own connection",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("platform", ["cpd", "cloud"])
+def test_every_location_of_the_sdk_is_taken_or_refused_by_what_is_not_here(cpd_sdk, platform):
+    sent = cpd_sdk(use.references)
+    of_the_other = {"cpd": "container", "cloud": "fs"}[platform]
+    refused = {name for name, one in sent.items() if refusal_of_data(platform, one)}
+    assert refused == NOT_HERE | {name for name, one in sent.items() if one["type"] == of_the_other}
+    assert len(sent) - len(refused) >= 8
 
 
 def test_a_training_has_one_data_reference_and_results_where_the_platform_keeps_them(house, project):
     asset = {"type": "data_asset", "location": {"href": f"{HREF}?project_id=1"}}
-    check_data(house, project, [asset])
+    check_data(house, project, [asset], call=CALL)
     for wrong in ([], [asset, asset], asset, None):
         with pytest.raises(Refused, match="expected a list of exactly one"):
-            check_data(house, project, wrong)
+            check_data(house, project, wrong, call=CALL)
     with pytest.raises(Refused, match="expected one of fs"):
-        check_results(house, project, {"type": "container", "location": {"path": "out"}})
+        check_results(house, project, {"type": "container", "location": {"path": "out"}}, call=CALL)
 
 
 def test_an_asset_or_connection_of_another_project_cannot_be_referred_to(house, project, tmp_path):
@@ -223,6 +319,7 @@ def test_nothing_of_a_callers_name_becomes_a_file_name(house, project, tmp_path)
     [
         ({"bucket": "tuning", "file_name": "in/rows.jsonl"}, "/tuning/in/rows.jsonl"),
         ({"bucket": "tuning", "path": "in/rows.jsonl"}, "/tuning/in/rows.jsonl"),
+        ({"bucket": "tuning", "path": "/in/rows.jsonl"}, "/tuning/in/rows.jsonl"),
         ({"path": "/other/in/rows.jsonl"}, "/other/in/rows.jsonl"),
         ({"path": "in/rows.jsonl"}, "/own/in/rows.jsonl"),
     ],

@@ -158,6 +158,11 @@ def test_a_lora_is_filled_in_and_bounded_by_the_models_own_context(catalog):
         ({"peft_parameters": {"rank": 0}}, "rank is 0; expected a whole number from 1 to 128"),
         ({"peft_parameters": {"target_modules": "q"}}, "expected a list of names of linear layers"),
         ({"peft_parameters": {}, "gpu": {"num": 0}}, "gpu is"),
+        ({"peft_parameters": {}, "gpu": 1}, "gpu is"),
+        (
+            {"peft_parameters": {}, "gpu": {"num": 1, "nmae": "A100"}},
+            "gpu.'nmae' is no field of it; did you mean name?",
+        ),
         ({"peft_parameters": {}, "verbalizer": "{{output}} {{input}}"}, "expected it at the end once"),
         ({"peft_parameters": {}, "response_template": "Answer:"}, "stands alone"),
         (

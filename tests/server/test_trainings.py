@@ -115,7 +115,13 @@ def test_a_finished_run_is_not_canceled(server, run):
     [
         ({"tuning": {"learning_rate": 0.7}}, 400, "prompt_tuning.learning_rate is 0.7; expected a number from 1e-05"),
         ({"tuning": {"base_model": {"model_id": "google/flan-ul2"}}}, 404, "'google/flan-ul2' is not supported"),
-        ({"tuning": {"base_model": {"name": "google/flan-ul2"}}}, 400, "base_model is missing"),
+        (
+            {"tuning": {"base_model": {"name": "flan"}}},
+            400,
+            "'prompt_tuning.base_model.name' is no field of POST /ml/v4",
+        ),
+        ({"tuning": {"base_model": {}}}, 400, "prompt_tuning.base_model.model_id is missing"),
+        ({"tuning": {"base_model": None}}, 400, "prompt_tuning.base_model is None; expected an object"),
         ({"prompt_tuning": None}, 400, "prompt_tuning is None; expected an object"),
         ({"prompt_tuning": {}}, 400, "prompt_tuning.base_model is missing"),
         ({"training_data_references": []}, 400, "0 given; expected a list of exactly one"),
@@ -221,6 +227,13 @@ def test_a_training_may_belong_to_a_space_instead(server):
     if server.ready["platform"] == "cpd":
         place = found["entity"]["results_reference"]["location"]["training"]
         assert place == f"/spaces/{server.space}/assets/wx_prompt_tune/{found['metadata']['id']}"
+
+
+def test_results_may_be_named_by_either_of_the_two_words_for_a_file(cloud):
+    where = {"type": "container", "location": {"file_name": "out"}}
+    with cloud.http() as client:
+        entity = client.post(TRAININGS, json=asked(cloud, results_reference=where)).json()["entity"]
+    assert entity["results_reference"]["location"]["training_log"].startswith("out/")
 
 
 def test_a_training_of_a_project_is_not_there_for_a_space(server):

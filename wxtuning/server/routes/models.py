@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from wxtuning.server import lookup, private
+from wxtuning.server import private
 from wxtuning.server.data.attachments import content_of, file_of
 from wxtuning.server.errors import HERE, invalid, not_found
 from wxtuning.server.fields import DESCRIBED, PLACED, Missing, Table, anything, none_of, one_of, only, part, read, text
@@ -27,23 +27,28 @@ BODY: Table = {
     **PLACED,
     "type": only(*TYPES, default=Missing.REFUSED),
     "software_spec": part({"name": one_of(models.SOFTWARE), "id": one_of(IDENTITY)}),
-    "training": part({"id": text(), "base_model": part(), "task_id": anything(), "verbalizer": anything()}, default={}),
-    "training_data_references": anything(),
-    "foundation_model": part({"model_id": text()}, default={}),
     **none_of(
         "domain", "framework", "hyper_parameters", "label_column", "metrics", "model_definition", "model_location",
         "pipeline", "runtime", "schemas", "score", "size", "test_data_references", "transformed_label_column",
     ),
 }  # fmt: skip
+TOLD = ("base_model", "task_id", "verbalizer")
+OF_RUN: Table = {
+    **BODY,
+    "training": part({"id": text(), **dict.fromkeys(TOLD, anything())}, default=Missing.REFUSED),
+    "training_data_references": anything(),
+}
+OF_BASE: Table = {**BODY, "foundation_model": part({"model_id": text()}, default=Missing.REFUSED)}
 PROMOTED: Table = {"projectId": text(), "spaceId": text(), "assetDescription": text(default="", most=10_000)}
 
 
 def create(call: Call) -> Answer:
     """Store the model of a run, as `model_request_path` of its results says it, or a base model as it came."""
-    asked = read(call.body, BODY, call=f"POST {PATH}")
+    is_base = call.body.get("type") == models.BASE_TYPE
+    asked = read(call.body, OF_BASE if is_base else OF_RUN, call=f"POST {PATH}")
     described = {name: asked[name] for name in ("name", "description", "tags", "custom") if name in asked}
-    if asked["type"] == models.BASE_TYPE:
-        base = lookup.text(asked["foundation_model"], "model_id")
+    if is_base:
+        base = asked["foundation_model"]["model_id"]
         made = models.store_base(call.house, call.container, base, key=call.key, **described)
     else:
         made = models.store(call.house, _told(call, asked), key=call.key, **described)
@@ -52,12 +57,14 @@ def create(call: Call) -> Answer:
 
 def _told(call: Call, asked: Mapping[str, Any]) -> Resource:
     """The run whose model is meant; what else is told of the run must be so."""
-    told = asked["training"]
-    run = _run(call, lookup.text(told, "id"))
-    known = {**run.body[KINDS[run.kind].parameters], "id": run.id}
-    if wrong := [name for name, value in told.items() if known[name] != value]:
-        message = f"training.{wrong[0]} is {quoted(told[wrong[0]])}; that of run {run.id} is {quoted(known[wrong[0]])}"
-        raise invalid(message, target=f"training.{wrong[0]}")
+    run = _run(call, asked["training"]["id"])
+    tuning = run.body[KINDS[run.kind].parameters]
+    known = {f"training.{name}": tuning[name] for name in TOLD}
+    known["training_data_references"] = run.body["training_data_references"]
+    told = {**asked, **{f"training.{name}": value for name, value in asked["training"].items()}}
+    if wrong := [name for name, value in known.items() if told.get(name, value) != value]:
+        message = f"{wrong[0]} is {quoted(told[wrong[0]])}; that of run {run.id} is {quoted(known[wrong[0]])}"
+        raise invalid(message, target=wrong[0])
     if KINDS[run.kind].model_type != asked["type"]:
         raise invalid(f"run {run.id} makes a {KINDS[run.kind].model_type}, not a {asked['type']}", target="type")
     return run

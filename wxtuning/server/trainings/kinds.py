@@ -25,6 +25,11 @@ class Kind:
     context: str
     model_type: str
 
+    @property
+    def create(self) -> str:
+        """The call that makes a job, as refusals name it."""
+        return f"POST {self.path}"
+
 
 PROMPT_TUNING = Kind(
     name="training",

@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from wxtuning.server.errors import Refused, invalid
-from wxtuning.server.fields import nearest
+from wxtuning.server.errors import invalid
+from wxtuning.server.fields import nearest, part, text
 from wxtuning.server.trainings.catalog import TASKS, Spec
 from wxtuning.server.trainings.hyperparameters import Entry, Table
 from wxtuning.server.trainings.quotes import quoted
 
 FIELD, ANSWER = "{{input}}", "{{output}}"
+
+BASE_MODEL = part({"model_id": text()})
+GPU = ("num", "name")
+"""What may be said of the service's graphics cards, which change nothing here."""
 
 Values = dict[str, Any]
 Problem = tuple[str, str]
@@ -165,9 +169,12 @@ def _response(asked: Mapping[str, Any]) -> Iterator[Problem]:
 
 
 def _gpu(given: Mapping[str, Any]) -> Iterator[Problem]:
-    number = given["gpu"].get("num") if isinstance(given.get("gpu"), Mapping) else given.get("gpu", 1)
+    gpu = given.get("gpu", {"num": 1})
+    number = gpu.get("num") if isinstance(gpu, Mapping) else None
     if isinstance(number, bool) or not isinstance(number, int) or number < 1:
-        yield "gpu", f'is {quoted(given["gpu"])}; expected {{"num": 1}} or more'
+        yield "gpu", f'is {quoted(gpu)}; expected {{"num": 1}} or more'
+    elif unknown := [name for name in gpu if name not in GPU]:
+        yield f"gpu.{quoted(unknown[0])}", f"is no field of it; {nearest(unknown[0], GPU)}"
 
 
 def before_answer(verbalizer: str) -> str:
@@ -175,20 +182,20 @@ def before_answer(verbalizer: str) -> str:
     return verbalizer.rstrip().removesuffix(ANSWER) if ANSWER in verbalizer else verbalizer
 
 
-def model_of(given: Any, place: str) -> str:
-    """The id of the base model that is named.
+def model_of(given: Mapping[str, Any], place: str, *, call: str) -> str:
+    """The id of the base model that the parameters of a tuning name.
+
+    Args:
+        place: Where the parameters stand in the body.
+        call: What a refusal names, such as `POST /ml/v4/trainings`.
 
     Raises:
-        Refused: if there is none.
+        Refused: if they name none.
     """
-    named = given.get("base_model") if isinstance(given, Mapping) else None
-    model_id = named.get("model_id") if isinstance(named, Mapping) else None
-    if not isinstance(model_id, str) or not model_id:
-        raise Refused(
-            400,
-            "invalid_request_entity",
+    if "base_model" not in given:
+        message = (
             f'{place}.base_model is missing; expected {{"model_id": "wxtuning/tiny"}} or another model of '
-            "GET /ml/v1/foundation_model_specs",
-            target="base_model",
+            "GET /ml/v1/foundation_model_specs"
         )
-    return model_id
+        raise invalid(message, target="base_model")
+    return str(BASE_MODEL.read(given["base_model"], f"{place}.base_model", call)["model_id"])

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from wxtuning.server.containers import CONTAINERS
+from wxtuning.server.data.references import file_named
 from wxtuning.server.errors import Refused
 from wxtuning.server.ground import Ground
 from wxtuning.server.shown import container_id
@@ -47,7 +48,7 @@ def results_root(training: Resource) -> str:
     """The folder of the runs as callers see it; empty where the results were to go to a store of somebody else."""
     reference = training.body["results_reference"]
     if reference["type"] == "container":
-        return str(reference["location"]["path"])
+        return file_named(reference["location"])
     if reference["type"] != "fs":
         return ""
     kind, _, identity = training.container.partition("/")

@@ -43,7 +43,7 @@ def create(call: Call, kind: Kind, table: Table, check: Check) -> Answer:
     Raises:
         Refused: naming what cannot be tuned, or if the key was used for something else.
     """
-    asked = read(call.body, table, call=f"POST {kind.path}")
+    asked = read(call.body, table, call=kind.create)
     body = _body(call, kind, asked, check)
     name = asked["name"] or f"{kind.context} {uuid.uuid4()}"
     made, is_new = call.house.state.add(kind.name, container=call.container, name=name, body=body, key=call.key)
@@ -54,9 +54,9 @@ def create(call: Call, kind: Kind, table: Table, check: Check) -> Answer:
 
 def _body(call: Call, kind: Kind, asked: Mapping[str, Any], check: Check) -> dict[str, Any]:
     given, container = asked[kind.parameters], call.container
-    spec = call.house.catalog.spec(model_of(given, kind.parameters))
-    check_data(call.house, container, asked["training_data_references"])
-    check_results(call.house, container, asked["results_reference"])
+    spec = call.house.catalog.spec(model_of(given, kind.parameters, call=kind.create))
+    check_data(call.house, container, asked["training_data_references"], call=kind.create)
+    check_results(call.house, container, asked["results_reference"], call=kind.create)
     values = check(given, spec)
     tuning.check(call.house, kind, values)
     return {

@@ -13,7 +13,7 @@ from wxtuning.engine.config import TuneConfig
 from wxtuning.engine.errors import EngineError
 from wxtuning.errors import DataError
 from wxtuning.folder import write_atomically
-from wxtuning.server.data.references import copy_data
+from wxtuning.server.data.copying import copy_data
 from wxtuning.server.errors import invalid
 from wxtuning.server.ground import Ground
 from wxtuning.server.state import Resource
