@@ -98,14 +98,29 @@ def with_small_files(most_bytes: int, dataset: str) -> list[object]:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
-def download(dataset: str, file: str | None = None) -> None:
-    """Fetch a data set, or one of its files, as a person does with the Hub's own tool."""
+def download(name: str, file: str | None = None, kind: str = "dataset") -> None:
+    """Fetch a data set or a model, or one of its files, as a person does with the Hub's own tool."""
     from huggingface_hub import hf_hub_download, snapshot_download
 
     if file:
-        hf_hub_download(dataset, file, repo_type="dataset")
+        hf_hub_download(name, file, repo_type=kind)
     else:
-        snapshot_download(dataset, repo_type="dataset")
+        snapshot_download(name, repo_type=kind)
+
+
+def files_of(model: str, token: str = "", seconds: float = 5.0) -> set[str]:
+    from wxtuning.adapters.hub import models
+
+    os.environ["HF_TOKEN"] = token
+    return set(models.files_of(model, timeout_seconds=seconds))
+
+
+def copied(model: str) -> set[str] | None:
+    """The names of the files that are on this machine; None if there is no copy."""
+    from wxtuning.adapters.hub.models import copy_of
+
+    copy = copy_of(model)
+    return copy and {file.name for file in copy.iterdir()}
 
 
 def streamed_object(dataset: str, limit: int) -> list[object]:

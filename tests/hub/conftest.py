@@ -52,7 +52,7 @@ def homes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 @pytest.fixture(scope="session")
 def online(whole_hub: Hub, homes: dict[str, str]) -> Iterator[Ask]:
     """Call a function in a process that reaches the hub, faults of earlier tests included."""
-    with _process({**homes, "HF_ENDPOINT": whole_hub.address, "HF_HUB_OFFLINE": "0"}) as call:
+    with process({**homes, "HF_ENDPOINT": whole_hub.address, "HF_HUB_OFFLINE": "0"}) as call:
         yield call
 
 
@@ -65,19 +65,19 @@ def ask(online: Ask, hub: Hub) -> Ask:
 @pytest.fixture(scope="session")
 def ask_offline(whole_hub: Hub, homes: dict[str, str]) -> Iterator[Ask]:
     """Call a function in a process that may not ask the hub; it has the cache of `ask`."""
-    with _process({**homes, "HF_ENDPOINT": whole_hub.address, "HF_HUB_OFFLINE": "1"}) as call:
+    with process({**homes, "HF_ENDPOINT": whole_hub.address, "HF_HUB_OFFLINE": "1"}) as call:
         yield call
 
 
 @pytest.fixture(scope="session")
 def ask_cut_off(homes: dict[str, str]) -> Iterator[Ask]:
     """Call a function in a process for which nobody answers; it has the cache of `ask`."""
-    with _process({**homes, "HF_ENDPOINT": "http://127.0.0.1:9", "HF_HUB_OFFLINE": "0"}) as call:
+    with process({**homes, "HF_ENDPOINT": "http://127.0.0.1:9", "HF_HUB_OFFLINE": "0"}) as call:
         yield call
 
 
 @contextmanager
-def _process(environment: dict[str, str]) -> Iterator[Ask]:
+def process(environment: dict[str, str]) -> Iterator[Ask]:
     spawned = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, spawned, initializer=client.start, initargs=(environment,)) as pool:
         yield partial(_called, pool)

@@ -1,4 +1,4 @@
-"""A server of the tests' own that speaks the Hugging Face Hub's protocol: data sets, and faults on demand."""
+"""A server of the tests' own that speaks the Hugging Face Hub's protocol: data sets, models, faults on demand."""
 
 from __future__ import annotations
 
@@ -19,9 +19,10 @@ LARGE = 10_000
 
 @dataclass
 class Repository:
-    """A data set; `files` are those of its newest commit, `older` those of other revisions by name."""
+    """A data set or a model; `files` are those of its newest commit, `older` those of other revisions by name."""
 
     files: dict[str, bytes]
+    kind: str = "dataset"
     older: dict[str, dict[str, bytes]] = field(default_factory=dict)
     token: str = ""
     gated: bool = False
@@ -141,11 +142,11 @@ class _Handler(BaseHTTPRequestHandler):
             self.hub.leaks.append(path)
         if match := re.fullmatch(r"/cdn/([^/]+/[^/]+)/(\w+)/(.+)", path):
             return self._content(match[1], match[3], self.hub.repositories[match[1]].at(match[2])[match[3]], cut, {})
-        if match := re.fullmatch(r"/datasets/([^/]+/[^/]+)/resolve/([^/]+)/(.+)", path):
-            return self._file(match[1], match[2], match[3], cut)
-        what = r"(?:/(revision|tree|paths-info|refs)(?:/([^/]+)/?(.*))?)?"
-        if match := re.fullmatch(r"/api/datasets/([^/]+/[^/]+)" + what, path):
-            return self._api(match[1], match[2] or "revision", match[3] or "main", match[4] or "", body)
+        if match := re.fullmatch(r"/(datasets/)?([^/]+/[^/]+)/resolve/([^/]+)/(.+)", path):
+            return self._file("dataset" if match[1] else "model", match[2], match[3], match[4], cut)
+        what = r"(?:/(revision|tree|paths-info|refs|auth-check)(?:/([^/]+)/?(.*))?)?"
+        if match := re.fullmatch(r"/api/(dataset|model)s/([^/]+/[^/]+)" + what, path):
+            return self._api(match[1], match[2], match[3] or "revision", match[4] or "main", match[5] or "", body)
         return self._send(404, b"nothing here")
 
     def _list(self, query: dict[str, list[str]]) -> None:
@@ -157,8 +158,9 @@ class _Handler(BaseHTTPRequestHandler):
         ]
         self._json(found)
 
-    def _repository(self, name: str) -> Repository | None:
-        repository = self.hub.repositories.get(name)
+    def _repository(self, kind: str, name: str) -> Repository | None:
+        found = self.hub.repositories.get(name)
+        repository = found if found and found.kind == kind else None
         given = (self.headers.get("Authorization") or "").removeprefix("Bearer ")
         if given == "wrong":
             self._send(401, b"", {"X-Error-Message": "Invalid credentials in Authorization header"})
@@ -169,9 +171,11 @@ class _Handler(BaseHTTPRequestHandler):
             return None
         return repository
 
-    def _api(self, name: str, what: str, revision: str, folder: str, body: bytes) -> None:
-        if (repository := self._repository(name)) is None:
+    def _api(self, kind: str, name: str, what: str, revision: str, folder: str, body: bytes) -> None:
+        if (repository := self._repository(kind, name)) is None:
             return
+        if what == "auth-check":
+            return self._send(403, b"", {"X-Error-Code": "GatedRepo"}) if repository.gated else self._json({})
         if what == "refs":
             names = ("main", *repository.older)
             branches = [{"name": name, "ref": f"refs/heads/{name}", "targetCommit": "0"} for name in names]
@@ -181,7 +185,8 @@ class _Handler(BaseHTTPRequestHandler):
         files = repository.at(commit)
         if what == "revision":
             siblings = [{"rfilename": path} for path in files]
-            return self._json({"id": name, "sha": commit, "siblings": siblings, "private": False, "tags": []})
+            told = {"private": False, "tags": [], "gated": "manual" if repository.gated else False}
+            return self._json({"id": name, "sha": commit, "siblings": siblings, **told})
         if what == "paths-info":
             asked = parse_qs(body.decode()).get("paths", []) or json.loads(body or b"{}").get("paths", [])
             return self._json(_entries(files, asked))
@@ -197,8 +202,8 @@ class _Handler(BaseHTTPRequestHandler):
         depth = folder.count("/") + 1 if folder else 0
         return self._json(_entries(files, sorted({"/".join(path.split("/")[: depth + 1]) for path in inside})))
 
-    def _file(self, name: str, revision: str, path: str, cut: int) -> None:
-        if (repository := self._repository(name)) is None:
+    def _file(self, kind: str, name: str, revision: str, path: str, cut: int) -> None:
+        if (repository := self._repository(kind, name)) is None:
             return
         if repository.gated and path != "README.md":
             return self._send(403, b"", {"X-Error-Code": "GatedRepo"})

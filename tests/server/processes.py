@@ -24,6 +24,9 @@ import httpx
 
 Ask = Callable[..., Any]
 
+TELLS_IMPORTS = {"PYTHONPROFILEIMPORTTIME": "1"}
+"""The environment of a Python that tells in its log what it imports."""
+
 
 @dataclass(frozen=True)
 class Running:
@@ -90,6 +93,11 @@ class Running:
         while awaited not in self.log.read_text() and time.monotonic() < until:
             time.sleep(0.01)
         return self.log.read_text()
+
+    def imported(self) -> set[str]:
+        """The packages that it has imported so far, if it was started with `TELLS_IMPORTS`."""
+        told = [line.rpartition("|")[2] for line in self.said().splitlines() if line.startswith("import time:")]
+        return {name.strip().partition(".")[0] for name in told}
 
     def end(self, *, by: int = signal.SIGTERM) -> int:
         """End it; returns its exit code."""

@@ -55,9 +55,11 @@ MODEL = str(tiny.model_folder())
         ({"endpoints": ("http://user:key@127.0.0.1",)}, "is no address"),
         ({"endpoints": ("http://127.0.0.1:99999",)}, "is no address"),
         ({"endpoints": ("http://[::1",)}, "is no address"),
-        ({"models": {"x": "/no/such/folder"}}, "the model 'x' is not in '/no/such/folder'; expected a folder with a"),
-        ({"models": {"x": "no/such/folder"}}, "the model 'x' is not in 'no/such/folder'"),
-        ({"models": {"x": "tests"}}, "the model 'x' is not in 'tests'"),
+        ({"models": {"x": "/no/such/folder"}}, "the model 'x': there is no folder '/no/such/folder', and no Hub id is"),
+        ({"models": {"x": "no/such/folder"}}, "written so; name a folder with a config.json, or OWNER/NAME of the Hub"),
+        ({"models": {"x": "~nobody/folder"}}, "there is no folder '~nobody/folder', and no Hub id is written so"),
+        ({"models": {"x": "tests"}}, "/tests has no config.json; a model folder holds config.json, model.safetensors"),
+        ({"models": {"x": "README.md"}}, "there is no model folder "),
         ({"models": {"a b": MODEL}}, "the model name 'a b' cannot be"),
         ({"models": {tiny.MODEL_ID: MODEL}}, "is that of the embedded model"),
     ],
@@ -170,7 +172,7 @@ def test_a_folder_of_a_model_is_found_from_everywhere(tmp_path, monkeypatch):
     (tmp_path / "model").symlink_to(MODEL)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", os.fspath(tmp_path))
-    settings = Settings(home=tmp_path, models={"a": "model", "b": "~/model", "c": "gpt2"})
-    check(settings)
-    catalog = Catalog(settings.models)
+    folders = {"a": "model", "b": "~/model"}
+    check(Settings(home=tmp_path, models=folders))
+    catalog = Catalog({**folders, "c": "gpt2"})
     assert [catalog.path(name) for name in "abc"] == [str(tmp_path / "model"), str(tmp_path / "model"), "gpt2"]

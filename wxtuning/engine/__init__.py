@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from wxtuning.engine.config import TuneConfig
+from wxtuning.engine.contents import check_folder, check_names
 from wxtuning.engine.errors import EngineError
 from wxtuning.engine.status import cancel, is_alive, read_metrics, read_status, start
 
@@ -35,6 +36,8 @@ __all__ = [
     "byte_bound",
     "xray",
     "check_targets",
+    "check_folder",
+    "check_names",
     "start",
     "cancel",
     "is_alive",

@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 
+from wxtuning.engine.contents import FOLDER_HOLDS, check_folder
 from wxtuning.engine.errors import EngineError
 from wxtuning.engine.tokens import Tokens
 
@@ -164,20 +165,13 @@ def _has_mps() -> bool:
 
 
 _LANGUAGE_MODEL = "choose a causal or sequence-to-sequence language model"
-_FOLDER_HOLDS = "a model folder holds config.json, model.safetensors and the tokenizer's files"
-_SAFE_ONLY = "convert the weights to safetensors; pickled weights (.bin, .pt) are never opened"
 
 
 def _check_folder(name: str) -> None:
     folder = Path(name)
-    if not folder.is_dir():
-        if folder.is_absolute() or name.startswith((".", "~")) or name.count("/") > 1 or folder.exists():
-            raise EngineError(f"there is no model folder {name}", code="model_not_found", hint=_FOLDER_HOLDS)
-        return
-    if not (folder / "config.json").is_file():
-        raise EngineError(f"the folder {name} has no config.json", code="model_not_found", hint=_FOLDER_HOLDS)
-    if not any(folder.glob("*.safetensors")):
-        raise EngineError(f"the folder {name} has no .safetensors file", code="bad_model", hint=_SAFE_ONLY)
+    is_path = folder.is_absolute() or name.startswith((".", "~")) or name.count("/") > 1
+    if is_path or folder.exists():
+        check_folder(folder)
 
 
 def _config(name: str, revision: str | None) -> Any:
@@ -247,21 +241,19 @@ def _translated(name: str) -> Iterator[None]:
         hint = "pip install 'wxtuning[local]', and the package that the message names"
         raise EngineError(f"{name} needs a package: {cause}", code="missing_dependency", hint=hint) from cause
     except json.JSONDecodeError as cause:
-        raise EngineError(f"a JSON file of {name} is broken: {cause}", code="bad_model", hint=_FOLDER_HOLDS) from cause
+        raise EngineError(f"a JSON file of {name} is broken: {cause}", code="bad_model", hint=FOLDER_HOLDS) from cause
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as cause:
         raise _not_loaded(name, cause) from cause
     except RuntimeError as cause:
-        raise EngineError(f"{name} does not load: {_brief(cause)}", code="bad_model", hint=_FOLDER_HOLDS) from cause
+        raise EngineError(f"{name} does not load: {_brief(cause)}", code="bad_model", hint=FOLDER_HOLDS) from cause
     except Exception as cause:
         # tokenizers raises nothing but Exception itself; safetensors a class of its own, which derives from it alone.
         if type(cause) is Exception:
             text = f"the tokenizer of {name} is damaged: {_brief(cause)}"
-            raise EngineError(text, code="bad_model", hint=_FOLDER_HOLDS) from cause
+            raise EngineError(text, code="bad_model", hint=FOLDER_HOLDS) from cause
         if type(cause).__name__ != "SafetensorError":
             raise
-        raise EngineError(
-            f"the weights of {name} are damaged: {cause}", code="bad_model", hint=_FOLDER_HOLDS
-        ) from cause
+        raise EngineError(f"the weights of {name} are damaged: {cause}", code="bad_model", hint=FOLDER_HOLDS) from cause
 
 
 def _not_loaded(name: str, cause: Exception) -> EngineError:
@@ -276,7 +268,7 @@ def _not_loaded(name: str, cause: Exception) -> EngineError:
     if isinstance(cause, OSError):
         hint = "check the name; set HF_TOKEN for a private model, HF_HUB_OFFLINE=0 to let it be fetched"
         return EngineError(f"{name} was not found: {text}", code="model_not_found", hint=hint)
-    return EngineError(f"{name} does not load: {text}", code="bad_model", hint=_FOLDER_HOLDS)
+    return EngineError(f"{name} does not load: {text}", code="bad_model", hint=FOLDER_HOLDS)
 
 
 def _brief(cause: BaseException) -> str:

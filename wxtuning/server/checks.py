@@ -1,4 +1,4 @@
-"""What a server cannot be started with, all of it at once. Opens nothing and calls nobody."""
+"""What a server cannot be started with, all of it at once. Knows values; others look where models come from."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import ipaddress
 import math
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import get_args
 from urllib.parse import urlsplit
 
 from wxtuning import tiny
 from wxtuning.errors import PlanError
 from wxtuning.server.settings import Platform, Settings
-from wxtuning.server.trainings.catalog import MOST_RECORDS, located
+from wxtuning.server.trainings import origins
+from wxtuning.server.trainings.catalog import MOST_RECORDS
 from wxtuning.server.trainings.quotes import quoted
 
 MOST_JOBS = 64
@@ -30,11 +30,10 @@ _HINT = "`wxtuning serve --help` and docs/server.md say what each setting means.
 
 _HOST_NAME = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(\.(?!-)[A-Za-z0-9_-]{1,63})*")
 _MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,199}")
-_HUB_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)?")
 
 
 def check(settings: Settings) -> None:
-    """Whether a server can be started so.
+    """Whether a server can be started so. Asks the Hub, for a moment, for models that are not on this machine.
 
     Raises:
         PlanError: naming every value that is none, with what was expected.
@@ -56,8 +55,9 @@ def _problems(settings: Settings) -> Iterator[str]:
     for url in settings.endpoints:
         if not _is_origin(url):
             yield f"the endpoint {quoted(url)} is no address of a store; expected http://HOST:PORT or https://HOST"
-    for name, path in settings.models.items():
-        yield from _problems_of_model(name, path)
+    for name in settings.models:
+        yield from _problems_of_name(name)
+    yield from origins.problems(settings.models)
 
 
 def _is_host(name: str) -> bool:
@@ -79,12 +79,8 @@ def _is_origin(url: str) -> bool:
     return parts.scheme in ("http", "https") and _is_host(host) and url.rstrip("/").lower() == plain
 
 
-def _problems_of_model(name: str, path: str) -> Iterator[str]:
+def _problems_of_name(name: str) -> Iterator[str]:
     if not _MODEL_NAME.fullmatch(name):
         yield f"the model name {quoted(name)} cannot be; expected up to 200 letters, digits and . _ - /"
     if name == tiny.MODEL_ID:
         yield f"the model name {name} is that of the embedded model; choose another one"
-    found = Path(located(path))
-    is_hub_id = _HUB_ID.fullmatch(path) and not found.exists()
-    if not (is_hub_id or (found / "config.json").is_file()):
-        yield f"the model {quoted(name)} is not in {quoted(path)}; expected a folder with a config.json, or a Hub id"

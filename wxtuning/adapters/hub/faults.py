@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from itertools import islice
 from typing import Any, TypeVar
 
-from wxtuning.errors import AdapterError, NotAuthorized, Unavailable, WxTuningError
+from wxtuning.errors import AdapterError, NotAuthorized, NotOffered, Unavailable, WxTuningError
 from wxtuning.rows.policy import nearest
 from wxtuning.rows.verdict import FileError
 
@@ -63,6 +63,34 @@ def translated(dataset: str, revision: str | None = None) -> Iterator[None]:
         raise translation(error.__cause__, dataset, revision) from error.__cause__
     except (*of_vendors, OSError, ValueError, RuntimeError, LookupError, TypeError, AttributeError) as cause:
         raise translation(cause, dataset, revision) from cause
+
+
+@contextmanager
+def model_translated(model: str) -> Iterator[None]:
+    """Raise what `huggingface_hub` raises about a model as one of ours.
+
+    Raises:
+        NotOffered: if the Hub has no such model.
+        NotAuthorized: if it may not be read with the token that was found.
+        Unavailable: if the Hub did not answer, or something else did.
+    """
+    import httpx2
+    from huggingface_hub import errors as hub
+
+    try:
+        yield
+    except hub.GatedRepoError as cause:
+        raise _gated(model) from cause
+    except hub.RepositoryNotFoundError as cause:
+        raise NotOffered(
+            f"the Hub has no model {model!r}",
+            backend=BACKEND,
+            hint=f"Check the id; if it is private, put a token that may read it into {TOKEN}.",
+        ) from cause
+    except hub.HfHubHTTPError as cause:
+        raise _refused(cause, model) from cause
+    except (httpx2.HTTPError, OSError, ValueError, TypeError, LookupError) as cause:
+        raise unreachable(model) from cause
 
 
 def translation(cause: BaseException, dataset: str, revision: str | None) -> WxTuningError:
@@ -126,7 +154,7 @@ def _gated(dataset: str) -> NotAuthorized:
     return NotAuthorized(
         f"{dataset} is only for people whom its owner has let in",
         backend=BACKEND,
-        hint=f"Ask for access on the data set's page of the Hub, then put your token into {TOKEN}.",
+        hint=f"Ask for access on its page of the Hub, then put your token into {TOKEN}.",
     )
 
 
@@ -138,9 +166,7 @@ def _refused(cause: Any, dataset: str) -> WxTuningError:
             backend=BACKEND,
             hint=f"Put a token that may read it into {TOKEN}; the one found is absent, wrong, expired or too narrow.",
         )
-    return Unavailable(
-        f"the Hub did not give {dataset} (HTTP {status})", backend=BACKEND, hint="Try the same line again later."
-    )
+    return Unavailable(f"the Hub did not give {dataset} (HTTP {status})", backend=BACKEND, hint="Try again later.")
 
 
 def unreachable(dataset: str) -> Unavailable:
@@ -151,7 +177,7 @@ def unreachable(dataset: str) -> Unavailable:
         return Unavailable(
             f"{dataset} is not on this machine, and HF_HUB_OFFLINE forbids asking the Hub",
             backend=BACKEND,
-            hint="Unset HF_HUB_OFFLINE and read it once; whether the id is right could not be looked up.",
+            hint="Unset HF_HUB_OFFLINE and ask for it once; whether the id is right could not be looked up.",
         )
     return Unavailable(
         f"the Hub cannot be reached, and {dataset} is not on this machine",

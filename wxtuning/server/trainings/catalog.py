@@ -12,6 +12,7 @@ from wxtuning.server.errors import Refused
 from wxtuning.server.settings import Platform
 from wxtuning.server.trainings.filters import parsed
 from wxtuning.server.trainings.hyperparameters import LORA, PEFT, TINY, Table, bounded, prompt_tuning_of
+from wxtuning.server.trainings.origins import located
 from wxtuning.server.trainings.quotes import quoted
 
 TASKS = {
@@ -81,12 +82,6 @@ class Catalog:
         """
         self.spec(model_id)
         return self._paths[model_id]
-
-
-def located(path: str) -> str:
-    """A folder as it is found from everywhere, also by the processes that tune; a Hub id as it is."""
-    folder = Path(path).expanduser()
-    return str(folder.absolute()) if folder.is_dir() else path
 
 
 def _spec(name: str, path: str, *, lora: bool) -> Spec:
