@@ -326,7 +326,7 @@ def test_an_unavailable_backend_is_asked_less_and_less_often():
 def test_an_outage_of_ten_minutes_is_waited_for():
     clock = FakeClock()
     backend = FakeBackend()
-    backend.status = lambda job: _raised(DOWN) if clock.now < 600 else COMPLETED
+    backend.status = lambda job, deadline: _raised(DOWN) if clock.now < 600 else COMPLETED
     _, finish = watched(backend, clock=clock)
     assert finish().state is JobState.COMPLETED
     assert len(clock.pauses) < 20
@@ -344,7 +344,7 @@ def test_flapping_for_an_hour_ends_and_its_requests_are_bounded():
     clock, backend = FakeClock(), FakeBackend()
     asked = []
 
-    def status(job):
+    def status(job, deadline):
         asked.append(clock.now)
         if clock.now % 3 < 1:
             raise DOWN
@@ -390,7 +390,7 @@ def test_a_failed_job_shows_its_last_log_lines():
 def test_a_failure_that_the_log_only_repeats_is_told_once(monkeypatch):
     failed = JobStatus(state=JobState.FAILED, word="failed", message="oom: no memory", hint="The trace is 7.")
     backend = FakeBackend(statuses=[failed])
-    monkeypatch.setattr(backend, "logs", lambda job: "oom: no memory\nThe trace is 7.")
+    monkeypatch.setattr(backend, "logs", lambda job, deadline: "oom: no memory\nThe trace is 7.")
     _, finish = watched(backend)
     with pytest.raises(wx.JobFailed) as caught:
         finish()
@@ -406,7 +406,7 @@ def test_a_log_that_cannot_be_had_does_not_hide_why_a_job_failed(monkeypatch):
 
 
 def _raising(error):
-    def raising(*_):
+    def raising(*_, **__):
         raise error
 
     return raising

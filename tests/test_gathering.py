@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import pytest
 
 import wxtuning as wx
-from wxtuning import schedule, steps
+from wxtuning import calls, runner, schedule, steps
 from wxtuning.errors import JobFailed, NotOffered
 from wxtuning.events import Call, Pause, Progress
 from wxtuning.found import FoundRun
@@ -240,7 +240,77 @@ def test_no_more_calls_are_made_at_once_than_there_are_threads_for():
             going.pop()
 
     assert schedule.drive_all([calling(act, number) for number in range(100)]) == list(range(100))
-    assert 1 < max(most) <= schedule.MOST_CALLS
+    assert 1 < max(most) <= calls.MOST_CALLS
+
+
+def test_calls_that_follow_each_other_are_made_in_one_thread():
+    threads = []
+
+    def chain():
+        for _ in range(50):
+            call = Call(step="tune", act=lambda: threads.append(threading.current_thread()))
+            yield call
+            call.result()
+
+    schedule.drive_all([chain()])
+    assert len(threads) == 50 and len(set(threads)) == 1
+
+
+@pytest.mark.parametrize(
+    "drive", [lambda chain: schedule.drive_all([chain])[0], lambda chain: asyncio.run(runner.adrive(chain))]
+)
+def test_a_call_is_given_up_when_its_time_is_over(drive):
+    go_on = threading.Event()
+
+    def chain():
+        call = Call(step="tune", act=lambda: go_on.wait(20), seconds=0.05)
+        yield call
+        try:
+            return call.result()
+        except TimeoutError as late:
+            return str(late)
+        finally:
+            go_on.set()
+
+    assert drive(chain()) == "no answer in 0.05 s"
+
+
+def test_calls_that_wait_for_their_turn_are_given_up_and_never_made():
+    go_on, made = threading.Event(), []
+
+    def first():
+        call = Call(step="tune", act=lambda: go_on.wait(20), lane="one")
+        yield call
+        return call.result()
+
+    def other(number):
+        call = Call(step="tune", act=lambda: made.append(number), lane="one", seconds=0.02 * number)
+        yield call
+        try:
+            call.result()
+        except TimeoutError:
+            if number == 5:
+                go_on.set()
+            return number
+
+    assert schedule.drive_all([first(), *map(other, range(6))]) == [True, 0, 1, 2, 3, 4, 5]
+    assert made == []
+
+
+def test_a_chain_whose_call_was_given_up_goes_on_whatever_becomes_of_that_call():
+    go_on = threading.Event()
+
+    def chain():
+        late = Call(step="tune", act=lambda: go_on.wait(20), seconds=0.02)
+        yield late
+        go_on.set()
+        again = Call(step="tune", act=lambda: time.sleep(0.05) or "again")
+        yield again
+        with pytest.raises(TimeoutError):
+            late.result()
+        return again.result()
+
+    assert schedule.drive_all([chain()]) == ["again"]
 
 
 def test_an_interruption_waits_for_no_call():
@@ -261,9 +331,9 @@ def test_an_interruption_waits_for_no_call():
 class Counting(FakeBackend):
     """Remembers in how many threads it was asked."""
 
-    def status(self, job):
+    def status(self, job, *, deadline=None):
         self.calls[f"threads {threading.active_count()}"] += 1
-        return super().status(job)
+        return super().status(job, deadline=deadline)
 
 
 @pytest.fixture
@@ -334,9 +404,9 @@ def test_a_backend_that_is_silent_holds_up_no_job_of_another(rows):
     others_ended = threading.Event()
 
     class Silent(FakeBackend):
-        def status(self, job):
+        def status(self, job, *, deadline=None):
             assert others_ended.wait(20)
-            return super().status(job)
+            return super().status(job, deadline=deadline)
 
     class Last(FakeBackend):
         def deploy(self, job, deployment, key):
@@ -348,16 +418,40 @@ def test_a_backend_that_is_silent_holds_up_no_job_of_another(rows):
     assert [run.state for run in wx.gather(silent, first, second)] == ["completed"] * 3
 
 
+def test_a_backend_that_is_silent_about_a_loss_curve_or_a_log_holds_up_no_other_run(rows):
+    others_ended = threading.Event()
+
+    class Silent(FakeBackend):
+        def metrics(self, job):
+            assert others_ended.wait(20)
+            return super().metrics(job)
+
+        def logs(self, job, *, deadline=None):
+            assert others_ended.wait(20)
+            return super().logs(job, deadline=deadline)
+
+    def last():
+        try:
+            return (yield from three_on(FakeBackend(), rows)[2].finishing())
+        finally:
+            others_ended.set()
+
+    (curve, log), failed = three_on(Silent(), rows)[:2], Silent(statuses=[FAILED])
+    first, second, third = schedule.drive_all([curve.finishing(), log.on(failed).finishing(), last()])
+    assert (first.state, third.state) == ("completed", "completed")
+    assert isinstance(second, JobFailed) and "last line" in str(second)
+
+
 def test_looks_at_the_jobs_of_one_backend_are_made_one_after_another(rows):
     going = []
 
     class Alone(FakeBackend):
-        def status(self, job):
+        def status(self, job, *, deadline=None):
             going.append(job)
             assert len(going) == 1
             time.sleep(0.001)
             going.pop()
-            return super().status(job)
+            return super().status(job, deadline=deadline)
 
     assert [run.state for run in wx.gather(*three_on(Alone(), rows))] == ["completed"] * 3
 

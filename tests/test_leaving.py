@@ -91,9 +91,9 @@ class Leaving(FakeBackend):
         self._signal("submit")
         return super().submit(request, key)
 
-    def status(self, job):
+    def status(self, job, *, deadline=None):
         self._signal("status")
-        return super().status(job)
+        return super().status(job, deadline=deadline)
 
     def _signal(self, call):
         if call == self.left_at:

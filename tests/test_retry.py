@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from wxtuning.retry import LOOK_SECONDS, MOST_IN_WINDOW, Deadline, Patience, patiently
+from wxtuning.retry import LAST_LOOK_SECONDS, LOOK_SECONDS, MOST_IN_WINDOW, Deadline, Patience, patiently
 from wxtuning.testing import FakeClock
 
 SECONDS = 30.0
@@ -36,3 +36,21 @@ def test_who_comes_after_many_that_are_under_way_waits_until_one_of_them_is_answ
     all_are_under_way.wait(SECONDS)
     asked(lambda: None)
     assert pauses == [LOOK_SECONDS]
+
+
+def test_who_waits_no_more_takes_nothing_of_the_budget():
+    clock = FakeClock()
+    patience = Patience(clock=clock, sleep=clock.sleep)
+    for _ in range(MOST_IN_WINDOW + 1):
+        patiently(lambda: None, passing=lambda error: 0.0, deadline=Deadline(0.0, clock), patience=patience)
+    assert patience.budget.pause(clock()) == 0.0
+
+
+def test_a_look_has_what_is_left_of_a_wait_and_the_last_one_a_second():
+    clock = FakeClock()
+    deadline = Deadline(10.0, clock)
+    assert deadline.for_a_look().left == 10.0
+    clock.sleep(9.5)
+    assert deadline.for_a_look().left == LAST_LOOK_SECONDS
+    clock.sleep(10.0)
+    assert deadline.for_a_look().left == LAST_LOOK_SECONDS

@@ -43,18 +43,20 @@ class Call:
     """What the step does next may wait for long: whoever drives several chains may `run` it in a thread meanwhile.
 
     If nobody does, the chain makes the call itself. One that `tells` its progress does so only then. Of those that name
-    the same `lane`, one is made at a time.
+    the same `lane`, one is made at a time. Whoever leaves it to a thread waits for it up to `seconds` and then gives it
+    up; None: as long as it takes.
     """
 
     step: str
     act: Callable[[], Any] = field(repr=False)
     tells: bool = False
     lane: Hashable = None
+    seconds: float | None = None
     _end: Callable[[], Any] | None = field(default=None, init=False, repr=False)
 
     @property
     def is_made(self) -> bool:
-        """Whether somebody has run it."""
+        """Whether somebody has run it, or given it up."""
         return self._end is not None
 
     def run(self) -> None:
@@ -62,9 +64,13 @@ class Call:
         try:
             found = self.act()
         except BaseException as error:  # noqa: BLE001  # it is raised where the chain goes on
-            self._end = _raising(error)
+            self._end = self._end or _raising(error)
         else:
-            self._end = lambda: found
+            self._end = self._end or (lambda: found)
+
+    def give_up(self) -> None:
+        """Wait for it no longer: it ends in TimeoutError, whatever becomes of it."""
+        self._end = self._end or _raising(TimeoutError(f"no answer in {self.seconds or 0.0:.3g} s"))
 
     def result(self) -> Any:
         """What the call returned or raised, or does now."""

@@ -13,6 +13,7 @@ from math import inf, isinf
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
+from wxtuning.retry import Deadline
 from wxtuning.rows.verdict import Reject
 from wxtuning.spec import DeploymentSpec, Method, Task
 from wxtuning.status import DataRef, DeploymentRef, JobRef, JobStatus, Metric
@@ -353,11 +354,15 @@ class Tuner(Protocol):
         """The job that was submitted with this key, or None."""
         ...
 
-    def status(self, job: JobRef) -> JobStatus:
+    def status(self, job: JobRef, *, deadline: Deadline | None = None) -> JobStatus:
         """Where the job is. An unknown word of the backend is kept and counts as running.
 
+        Args:
+            job: Which one.
+            deadline: When whoever asks waits no longer; None: as long as the backend is asked at all.
+
         Raises:
-            Unavailable: if the backend did not answer.
+            Unavailable: if the backend did not answer, or not by then; once it is over, at once.
         """
         ...
 
@@ -365,8 +370,8 @@ class Tuner(Protocol):
         """The loss curve so far, by step; empty before the first step."""
         ...
 
-    def logs(self, job: JobRef) -> str:
-        """What the job wrote, its last part if it is long."""
+    def logs(self, job: JobRef, *, deadline: Deadline | None = None) -> str:
+        """What the job wrote, its last part if it is long; `deadline` as for `status`."""
         ...
 
     def cancel(self, job: JobRef) -> None:

@@ -29,6 +29,8 @@ WINDOW_SECONDS = 60.0
 MOST_IN_WINDOW = 30
 LOOK_SECONDS = 0.25
 """How often who waits for the end of an outage looks whether somebody was answered."""
+LAST_LOOK_SECONDS = 1.0
+"""What the last look of a wait may take, whose time is over then."""
 
 
 def retry_after(headers: Mapping[str, str]) -> float:
@@ -134,6 +136,10 @@ class Deadline:
         """Seconds until then; negative afterwards."""
         return self._end - self._clock()
 
+    def for_a_look(self) -> Deadline:
+        """The same moment; for a look that begins shortly before it, or then, one that lets it be answered."""
+        return Deadline(max(self.left, LAST_LOOK_SECONDS), self._clock)
+
 
 def patiently(
     call: Callable[[], Value],
@@ -176,7 +182,7 @@ def _counted(
     deadline: Deadline,
     sleep: Callable[[float], object],
 ) -> Value:
-    while (pause := patience.budget.pause(patience.clock())) and deadline.left > 0:
+    while deadline.left > 0 and (pause := patience.budget.pause(patience.clock())):
         sleep(min(pause, LOOK_SECONDS, deadline.left))
     try:
         value = call()

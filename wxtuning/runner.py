@@ -10,7 +10,7 @@ import json
 import shutil
 import threading
 import time
-from collections.abc import Callable, Generator, Hashable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from functools import partial
@@ -36,6 +36,7 @@ from wxtuning.plan import Plan
 from wxtuning.planner import Prepared
 from wxtuning.ports import Decoding, Deployer, Evaluator, Store, Tuner, TuningRequest, Watch
 from wxtuning.records import Record
+from wxtuning.retry import Deadline
 from wxtuning.status import DataRef, DeploymentRef, JobRef, JobStatus
 from wxtuning.transfer import watched
 
@@ -86,7 +87,11 @@ async def _made(call: Call) -> None:
             loop.call_soon_threadsafe(ended.set)
 
     threading.Thread(target=make, name="wxtuning-call", daemon=True).start()
-    await ended.wait()
+    try:
+        async with asyncio.timeout(call.seconds):
+            await ended.wait()
+    except TimeoutError:
+        call.give_up()
 
 
 def _advance(chain: Chain[Result]) -> tuple[Event | None, Result | None]:
@@ -228,9 +233,9 @@ def _once(run: Run, step: str, act: Callable[[], Chain[object]], shown: Callable
     return known
 
 
-def _called(step: str, act: Callable[[], Result], *, lane: Hashable = None) -> Chain[Result]:
+def _called(step: str, act: Callable[[], Result]) -> Chain[Result]:
     """Do what may wait for long without a word, such as for a service to make up its mind."""
-    call = Call(step=step, act=act, lane=lane)
+    call = Call(step=step, act=act)
     yield call
     return cast(Result, call.result())
 
@@ -315,14 +320,14 @@ def _wait(run: Run, job: JobRef) -> Chain[None]:
         try:
             status = yield from steps.wait(
                 run.tuner, job, run.plan.spec.wait, poll_seconds=run.plan.poll_seconds, clock=run.clock,
-                known=(yield from _called("tune", partial(_alive, run, job), lane=id(run.tuner))),
-                planned=run.plan.optimizer_steps,
+                first=partial(_alive, run, job), planned=run.plan.optimizer_steps,
             )  # fmt: skip
         except (JobFailed, JobCanceled) as ended:
             ended.hint = f"{ended.hint}{_anew(run)}"
             raise
         try:
-            curve = json.dumps([asdict(metric) for metric in run.tuner.metrics(job)])
+            metrics = yield from _called("tune", partial(run.tuner.metrics, job))
+            curve = json.dumps([asdict(metric) for metric in metrics])
             write_atomically(run.folder / "loss.json", curve.encode())
         except AdapterError as cause:
             # The job is done and paid; its model is what the rest of the chain needs.
@@ -341,13 +346,13 @@ def _anew(run: Run) -> str:
     )
 
 
-def _alive(run: Run, job: JobRef) -> JobStatus | Unavailable | None:
-    """What is said of the job, unless that is about to change: a job that died goes on from its checkpoint."""
-    status = steps.look(run.tuner, job)
+def _alive(run: Run, job: JobRef, deadline: Deadline) -> JobStatus | Unavailable:
+    """How far the job is; one that died goes on from its checkpoint first."""
+    status = steps.look(run.tuner, job, deadline)
     if isinstance(status, JobStatus) and status.interrupted:
         # The same key is the same job.
         steps.submit(run.tuner, _request(run), run.plan.job_key)
-        return None
+        return steps.look(run.tuner, job, deadline)
     return status
 
 

@@ -9,18 +9,16 @@ import asyncio
 import heapq
 import threading
 import time
-from collections import deque
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from typing import Generic, TypeVar, cast
 
+from wxtuning.calls import Calls
 from wxtuning.events import Call, Pause
 from wxtuning.runner import Chain
 
 Result = TypeVar("Result")
 
-MOST_CALLS = 32
-"""At the same time; more wait for their turn."""
 LOOK_SECONDS = 0.1
 """How often it is looked whether a call has ended."""
 
@@ -38,7 +36,7 @@ class Schedule(Generic[Result]):
         self._clock = clock
         self._due = [(0.0, number) for number in range(len(chains))]
         self._ended: dict[int, Result | Exception] = {}
-        self._calls = _Calls()
+        self._calls = Calls(clock)
         self._turn = threading.Lock()
         self._is_left = False
 
@@ -108,80 +106,6 @@ class Schedule(Generic[Result]):
                 chain.close()
         finally:
             self._turn.release()
-
-
-class _Calls:
-    """Calls of chains in threads, which do not keep the process from ending."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Condition()
-        self._lanes: dict[Hashable, deque[tuple[int, Call]]] = {}
-        self._ready: deque[Hashable] = deque()
-        self._ended: deque[int] = deque()
-        self._threads = 0
-        self._open = 0
-
-    def __bool__(self) -> bool:
-        """Whether any was begun and is not known to have ended."""
-        return self._open > 0
-
-    def begin(self, number: int, call: Call) -> None:
-        """Make a call of the chain with this number as soon as there is a thread for it, and its lane is free."""
-        lane = object() if call.lane is None else call.lane
-        with self._lock:
-            self._open += 1
-            if lane in self._lanes:
-                self._lanes[lane].append((number, call))
-                return
-            self._lanes[lane] = deque([(number, call)])
-            self._ready.append(lane)
-            is_room = self._threads < MOST_CALLS
-            self._threads += is_room
-        if is_room:
-            threading.Thread(target=self._work, name="wxtuning-call", daemon=True).start()
-
-    def ended(self) -> tuple[int, ...]:
-        """The chains whose calls have ended since this was asked last."""
-        with self._lock:
-            found = tuple(self._ended)
-            self._ended.clear()
-            self._open -= len(found)
-        return found
-
-    def wait(self, seconds: float) -> None:
-        """Until one has ended, or this time is over."""
-        with self._lock:
-            self._lock.wait_for(lambda: self._ended, seconds)
-
-    def close(self) -> None:
-        """Begin no more."""
-        with self._lock:
-            self._ready.clear()
-            for waiting in self._lanes.values():
-                waiting.clear()
-
-    def _work(self) -> None:
-        while taken := self._taken():
-            lane, number, call = taken
-            call.run()
-            self._end(lane, number)
-
-    def _taken(self) -> tuple[Hashable, int, Call] | None:
-        with self._lock:
-            if self._ready:
-                lane = self._ready.popleft()
-                return lane, *self._lanes[lane].popleft()
-            self._threads -= 1
-            return None
-
-    def _end(self, lane: Hashable, number: int) -> None:
-        with self._lock:
-            self._ended.append(number)
-            self._lock.notify_all()
-            if self._lanes[lane]:
-                self._ready.append(lane)
-            else:
-                del self._lanes[lane]
 
 
 def _to_wait(chain: Chain[Result]) -> Pause | Call:

@@ -25,7 +25,7 @@ from wxtuning.folder import write_atomically
 from wxtuning.metrics import confusion, perplexity
 from wxtuning.ports import Decoding, Deployer, Evaluator, Source, Store, Tuner, TuningRequest, Watch, unwatched
 from wxtuning.records import Item, Record, convert, convert_file, convert_into, jsonl, leaked
-from wxtuning.retry import jitter
+from wxtuning.retry import Deadline, jitter
 from wxtuning.rows.files import open_rows
 from wxtuning.spec import DeploymentSpec, Evaluation, WaitPolicy
 from wxtuning.status import DataRef, DeploymentRef, JobRef, JobState, JobStatus
@@ -60,6 +60,9 @@ STAYS_FAILED = (
 FIRST_PAUSE_SECONDS, GROWTH = 1.0, 1.5
 LONGEST_OUTAGE_PAUSE_SECONDS = 60.0
 """Also as much as a backend may ask for."""
+
+Look = Callable[[Deadline], JobStatus | Unavailable]
+"""How far a job is, by then."""
 
 
 def load(source: Source, limit: int | None = None) -> tuple[Item, ...]:
@@ -159,7 +162,7 @@ def wait(
     *,
     poll_seconds: float,
     clock: Callable[[], float],
-    known: JobStatus | Unavailable | None = None,
+    first: Look | None = None,
     planned: int = 0,
     rng: Callable[[], float] = jitter,
 ) -> Generator[Event, None, JobStatus]:
@@ -171,42 +174,47 @@ def wait(
         policy: How often to look and how long to wait.
         poll_seconds: The longest pause between two looks if the policy names none; the first ones are shorter.
         clock: Monotonic seconds.
-        known: What `look` has just said of it, if it was asked.
+        first: What looks the first time instead of `look`.
         planned: Its optimiser steps by the plan, for as long as the backend does not tell.
         rng: Chance, 0 to 1; it takes up to half of a pause in an outage, so that not all who wait ask at once.
 
     Raises:
         JobFailed, JobCanceled, JobLost: when the job ended so.
-        WaitTimeout: when the time is over; the job goes on.
+        WaitTimeout: when the time is over, at most a second later also where nobody answers; the job goes on.
     """
     rhythm = _Rhythm(policy.every_seconds, poll_seconds, rng)
-    deadline = clock() + policy.timeout_seconds
-    answer = known or (yield from _looked(tuner, job))
+    deadline = Deadline(policy.timeout_seconds, clock)
+    again = partial(look, tuner, job)
+    answer = yield from _looked(tuner, first or again, deadline)
     while True:
         if isinstance(answer, JobStatus) and answer.state.final:
-            return _ended(tuner, job, answer)
-        if clock() >= deadline:
+            return (yield from _ended(tuner, job, answer, deadline))
+        if deadline.left <= 0:
             raise WaitTimeout(
                 f"job {job} still runs after {policy.timeout_seconds:g} s", job=str(job), hint=_attach(job)
-            )
+            ) from (answer if isinstance(answer, Unavailable) else None)
         if isinstance(answer, JobStatus):
             yield Progress(step="tune", done=answer.step, total=answer.steps or planned, text=_loss(answer))
-        yield Pause(min(rhythm.pause(answer), max(0.0, deadline - clock())))
-        answer = yield from _looked(tuner, job)
+        yield Pause(min(rhythm.pause(answer), max(0.0, deadline.left)))
+        answer = yield from _looked(tuner, again, deadline)
 
 
-def _looked(tuner: Tuner, job: JobRef) -> Generator[Event, None, JobStatus | Unavailable]:
+def _looked(tuner: Tuner, act: Look, wait: Deadline) -> Generator[Event, None, JobStatus | Unavailable]:
     # A backend that is silent for minutes holds up nobody else's jobs.
-    call = Call(step="tune", act=partial(look, tuner, job), lane=id(tuner))
+    deadline = wait.for_a_look()
+    call = Call(step="tune", act=partial(act, deadline), lane=id(tuner), seconds=deadline.left)
     yield call
-    found: JobStatus | Unavailable = call.result()
+    try:
+        found: JobStatus | Unavailable = call.result()
+    except TimeoutError as late:  # others, who may wait longer, were asked for before
+        return Unavailable(str(late), backend=tuner.name)
     return found
 
 
-def look(tuner: Tuner, job: JobRef) -> JobStatus | Unavailable:
-    """How far a job is, or that its backend does not answer now."""
+def look(tuner: Tuner, job: JobRef, deadline: Deadline | None = None) -> JobStatus | Unavailable:
+    """How far a job is, or that its backend does not answer now, or not by the deadline."""
     try:
-        return tuner.status(job)
+        return tuner.status(job, deadline=deadline)
     except Unavailable as outage:
         return outage
 
@@ -230,11 +238,11 @@ class _Rhythm:
         return pause
 
 
-def _ended(tuner: Tuner, job: JobRef, status: JobStatus) -> JobStatus:
+def _ended(tuner: Tuner, job: JobRef, status: JobStatus, wait: Deadline) -> Generator[Event, None, JobStatus]:
     if status.state is JobState.FAILED:
         # A backend may repeat in the log what it says of the job itself.
         told = {*status.message.splitlines(), *status.hint.splitlines()}
-        lines = [line for line in _logs(tuner, job).splitlines() if line not in told][-LOG_LINES:]
+        lines = [line for line in (yield from _logs(tuner, job, wait)).splitlines() if line not in told][-LOG_LINES:]
         message = "\n".join([f"job {job} failed: {status.message}", *(f"  | {line}" for line in lines)])
         hint = GOES_ON if status.interrupted else "\n  ".join(filter(None, (status.hint, STAYS_FAILED)))
         raise JobFailed(message, job=str(job), hint=hint)
@@ -243,11 +251,15 @@ def _ended(tuner: Tuner, job: JobRef, status: JobStatus) -> JobStatus:
     return status
 
 
-def _logs(tuner: Tuner, job: JobRef) -> str:
+def _logs(tuner: Tuner, job: JobRef, wait: Deadline) -> Generator[Event, None, str]:
+    deadline = wait.for_a_look()
+    call = Call(step="tune", act=partial(tuner.logs, job, deadline=deadline), seconds=deadline.left)
+    yield call
     try:
-        return tuner.logs(job)
-    except AdapterError as cause:
+        found: str = call.result()
+    except (AdapterError, TimeoutError) as cause:
         return f"the log cannot be read: {cause.args[0]}"
+    return found
 
 
 def _attach(job: JobRef) -> str:

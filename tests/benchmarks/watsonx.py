@@ -118,7 +118,7 @@ def watching(folder: Path) -> Figures:
     """1,000 jobs that run, waited for as `gather` does; ten seconds lie between two rounds of looks."""
     import wxtuning as wx
     from wxtuning import schedule, steps
-    from wxtuning.retry import Patience
+    from wxtuning.retry import Deadline, Patience
     from wxtuning.status import JobRef, JobStatus
     from wxtuning.testing import FakeClock
 
@@ -127,9 +127,9 @@ def watching(folder: Path) -> Figures:
 
         threads = 0
 
-        def status(self, job: JobRef) -> JobStatus:
+        def status(self, job: JobRef, *, deadline: Deadline | None = None) -> JobStatus:
             self.threads = max(self.threads, threading.active_count())
-            return super().status(job)
+            return super().status(job, deadline=deadline)
 
     ready_of(folder)
     clock = FakeClock()

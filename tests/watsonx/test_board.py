@@ -2,61 +2,24 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 import threading
-import tracemalloc
-from dataclasses import dataclass, field
 
 import pytest
 
 import wxtuning as wx
-from wxtuning import schedule, steps
-from wxtuning.adapters.watsonx.board import PAGE, Board
-from wxtuning.status import JobRef, JobState, JobStatus
+from tests.watsonx import many
+from tests.watsonx.many import COMPLETED, RUNNING, Watching, service, waited
 from wxtuning.testing import FakeClock
 
-RUNNING = JobStatus(state=JobState.RUNNING, word="running")
-COMPLETED = JobStatus(state=JobState.COMPLETED, word="completed")
 DOWN = wx.Unavailable("no answer", backend="watsonx", pause=20.0)
-
-
-@dataclass
-class Jobs:
-    """A service with so many jobs, the newest first, which end when their time has come."""
-
-    clock: FakeClock
-    names: list[str]
-    ends: float = 60.0
-    pages: int = 0
-    singles: int = 0
-    lists: list[float] = field(default_factory=list)
-    fault: wx.Unavailable | None = None
-
-    def status(self, name):
-        self.singles += 1
-        return self._state()
-
-    def listed(self):
-        for number, name in enumerate(self.names):
-            if number % PAGE == 0:
-                if self.fault:
-                    self.pages += 1
-                    raise self.fault
-                self.pages += 1
-                self.lists.append(self.clock.now)
-            yield name, self._state()
-
-    def _state(self):
-        return COMPLETED if self.clock.now >= self.ends else RUNNING
 
 
 @pytest.fixture
 def clock():
     return FakeClock()
-
-
-def service(clock, count, **how):
-    jobs = Jobs(clock, [f"job-{number}" for number in range(count)], **how)
-    return jobs, Board(jobs.status, jobs.listed, clock)
 
 
 def test_a_few_jobs_are_asked_for_one_by_one(clock):
@@ -125,44 +88,20 @@ def test_jobs_that_nobody_asks_for_any_more_are_not_watched(clock):
     assert jobs.pages == before
 
 
-class Watching:
-    """A tuner over a board."""
-
-    name = "watsonx"
-
-    def __init__(self, board):
-        self._board = board
-
-    def status(self, job):
-        return self._board.status(job.id)
-
-
 def test_a_thousand_jobs_cost_at_most_ten_list_requests_a_round_and_all_end(clock):
     jobs, board = service(clock, 1000, ends=600.0)
-    waits = [
-        steps.wait(Watching(board), JobRef("watsonx", name), wx.WaitPolicy(), poll_seconds=10.0, clock=clock)
-        for name in jobs.names
-    ]
-    results = schedule.drive_all(waits, sleep=clock.sleep, clock=clock)
-    assert results == [COMPLETED] * 1000
+    assert waited(Watching(board), jobs, clock) == [COMPLETED] * 1000
     rounds = [sum(begin <= at < begin + 10.0 for at in jobs.lists) for begin in range(0, 600, 10)]
     assert max(rounds) <= 10
     assert jobs.singles <= 6
 
 
-def test_p11_ten_thousand_waits_end_in_little_memory_and_one_thread(clock):
-    jobs, board = service(clock, 10_000, ends=60.0)
-    threads = threading.active_count()
-    tracemalloc.start()
-    waits = [
-        steps.wait(Watching(board), JobRef("watsonx", name), wx.WaitPolicy(), poll_seconds=10.0, clock=clock)
-        for name in jobs.names
-    ]
-    results = schedule.drive_all(waits, sleep=clock.sleep, clock=clock)
-    _, most = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    assert results == [COMPLETED] * 10_000
-    assert most < 200 * 10**6 and threading.active_count() <= threads
+def test_p11_ten_thousand_waits_end_in_little_memory_and_one_thread_more():
+    alone = [sys.executable, "-m", many.__name__, "10000"]
+    told = json.loads(subprocess.run(alone, capture_output=True, check=True, timeout=120).stdout)
+    assert (told["completed"], told["threads"]) == (10_000, 2), "the caller's and one"
+    assert told["megabytes"] < 200
+    assert told["pages"] <= 100 and told["singles"] <= 6
 
 
 def test_many_threads_share_one_list(clock):

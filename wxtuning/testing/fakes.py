@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from wxtuning.errors import NotOffered
 from wxtuning.ports import Answer, Decoding, Limits, Range, TuningRequest
+from wxtuning.retry import Deadline
 from wxtuning.spec import DeploymentSpec, Method
 from wxtuning.status import DeploymentRef, JobRef, JobState, JobStatus, Metric
 from wxtuning.tokens import Pairs, Part, Token, TokenBound, XRay, rendered
@@ -100,7 +101,7 @@ class FakeBackend:
     def find(self, key: str) -> JobRef | None:
         return JobRef(self.name, key) if key in self.jobs else None
 
-    def status(self, job: JobRef) -> JobStatus:
+    def status(self, job: JobRef, *, deadline: Deadline | None = None) -> JobStatus:
         told = self.statuses[min(self.calls["status"], len(self.statuses) - 1)]
         self.calls["status"] += 1
         if isinstance(told, Exception):
@@ -110,7 +111,7 @@ class FakeBackend:
     def metrics(self, job: JobRef) -> tuple[Metric, ...]:
         return (Metric(step=1, epoch=0.5, loss=1.0), Metric(step=2, epoch=1.0, loss=0.3))
 
-    def logs(self, job: JobRef) -> str:
+    def logs(self, job: JobRef, *, deadline: Deadline | None = None) -> str:
         return "first line\nlast line"
 
     def cancel(self, job: JobRef) -> None:

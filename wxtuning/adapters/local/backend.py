@@ -12,6 +12,7 @@ from wxtuning.adapters.local.faults import BACKEND
 from wxtuning.adapters.local.jobs import Jobs
 from wxtuning.adapters.local.tokenizer import LocalTokenizer, Tokenizers
 from wxtuning.ports import Answer, Decoding, Limits, ModelOffer, TuningRequest
+from wxtuning.retry import Deadline
 from wxtuning.snippets import Snippets
 from wxtuning.spec import DeploymentSpec, Method
 from wxtuning.status import DeploymentRef, JobRef, JobStatus, Metric
@@ -56,13 +57,13 @@ class Local:
     def find(self, key: str) -> JobRef | None:
         return self._jobs.find(key)
 
-    def status(self, job: JobRef) -> JobStatus:
+    def status(self, job: JobRef, *, deadline: Deadline | None = None) -> JobStatus:
         return self._jobs.status(job)
 
     def metrics(self, job: JobRef) -> tuple[Metric, ...]:
         return self._jobs.metrics(job)
 
-    def logs(self, job: JobRef) -> str:
+    def logs(self, job: JobRef, *, deadline: Deadline | None = None) -> str:
         return self._jobs.logs(job)
 
     def cancel(self, job: JobRef) -> None:

@@ -28,7 +28,7 @@ from wxtuning.adapters.watsonx.trainings import Trainings
 from wxtuning.errors import NotAuthorized, NotOffered, PlanError
 from wxtuning.found import FoundRun
 from wxtuning.ports import Answer, Decoding, Limits, ModelOffer, Store, TuningRequest
-from wxtuning.retry import Patience
+from wxtuning.retry import Deadline, Patience
 from wxtuning.snippets import Snippets
 from wxtuning.spec import DeploymentSpec, Method
 from wxtuning.status import DeploymentRef, JobRef, JobStatus, Metric
@@ -240,14 +240,14 @@ class Watsonx:
     def find(self, key: str) -> JobRef | None:
         return self._trainings.find(key)
 
-    def status(self, job: JobRef) -> JobStatus:
-        return self._trainings.status(job)
+    def status(self, job: JobRef, *, deadline: Deadline | None = None) -> JobStatus:
+        return self._trainings.status(job, deadline)
 
     def metrics(self, job: JobRef) -> tuple[Metric, ...]:
         return self._trainings.metrics(job)
 
-    def logs(self, job: JobRef) -> str:
-        return self._trainings.logs(job)
+    def logs(self, job: JobRef, *, deadline: Deadline | None = None) -> str:
+        return self._trainings.logs(job, deadline)
 
     def cancel(self, job: JobRef) -> None:
         self._trainings.cancel(job)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator
 
 from wxtuning.adapters.watsonx.pages import PAGE
+from wxtuning.adapters.watsonx.until import held, is_over
 from wxtuning.errors import Unavailable
 from wxtuning.status import JobStatus
 
@@ -37,26 +39,29 @@ class Board:
         self._clock = clock
         self._lock = threading.Lock()
         self._asked: dict[str, float] = {}
+        self._ended: deque[str] = deque()
         self._listed: dict[str, JobStatus] = {}
         self._rest: Iterator[tuple[str, JobStatus]] = iter(())
         self._fresh_until = 0.0
+        self._most = LEAST_LISTED
         self._outage: tuple[float, Unavailable] | None = None
 
     def status(self, id: str) -> JobStatus:
         """How far a job is, as of some seconds ago if many are watched.
 
         Raises:
-            AdapterError: what asking raises.
+            AdapterError: what asking raises; Unavailable also if another thread asks for longer than is waited for.
         """
         status = self._from_list(id) or self._one(id)
         if status.state.final:
-            with self._lock:
-                self._asked.pop(id, None)
+            self._ended.append(id)
         return status
 
     def _from_list(self, id: str) -> JobStatus | None:
-        with self._lock:
+        with held(self._lock):
             now = self._clock()
+            while self._ended:
+                self._asked.pop(self._ended.popleft(), None)
             self._asked[id] = now
             if len(self._asked) <= FEW:
                 return None
@@ -67,7 +72,8 @@ class Board:
                 return self._seek(id)
             except Unavailable as cause:
                 self._fresh_until = 0.0
-                self._outage = (self._clock() + max(FRESH_SECONDS, cause.pause), cause)
+                if not is_over():  # else it is only that one of them waits no longer
+                    self._outage = (self._clock() + max(FRESH_SECONDS, cause.pause), cause)
                 raise
 
     def _tell_outage(self, now: float) -> None:
@@ -81,12 +87,14 @@ class Board:
         self._asked = {id: asked for id, asked in self._asked.items() if now - asked < WATCHED_SECONDS}
         self._listed = {}
         self._rest = self._all()
+        self._most = LEAST_LISTED
         self._fresh_until = now + FRESH_SECONDS
 
     def _seek(self, id: str) -> JobStatus | None:
         """Read on in the list up to a job; None if it is not listed, as far as that is looked for."""
-        most = max(LEAST_LISTED, 2 * len(self._asked))
-        while id not in self._listed and len(self._listed) < most:
+        # Those that end while it is read still stand before the others.
+        self._most = max(self._most, 2 * len(self._asked))
+        while id not in self._listed and len(self._listed) < self._most:
             found = next(self._rest, None)
             if found is None:
                 break

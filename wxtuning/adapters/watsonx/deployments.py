@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Literal, cast
+from typing import Literal, cast
 
+from wxtuning.adapters.watsonx.awaiting import awaited
 from wxtuning.adapters.watsonx.containers import named
 from wxtuning.adapters.watsonx.faults import BACKEND, Refused
 from wxtuning.adapters.watsonx.listed import Found, entity_of, found_in, id_in, id_of, metadata_of, shown, tag_of
@@ -17,9 +18,8 @@ from wxtuning.adapters.watsonx.promotion import promoted
 from wxtuning.adapters.watsonx.service import NOWHERE, Container, Json, Service
 from wxtuning.adapters.watsonx.settings import Settings
 from wxtuning.adapters.watsonx.told import status_of
-from wxtuning.errors import AdapterError, JobFailed, NotOffered, Unavailable
+from wxtuning.errors import AdapterError, JobFailed, NotOffered
 from wxtuning.intents import TAG, Outcome
-from wxtuning.retry import LONGEST_OBEYED_SECONDS, Deadline
 from wxtuning.spec import DeploymentSpec
 from wxtuning.status import DeploymentRef, JobRef, JobState
 
@@ -30,7 +30,6 @@ READY_SECONDS = 1800.0
 MODEL_SECONDS = 300.0
 """How long a completed job's model may take until it is there."""
 
-LONGEST_PAUSE_SECONDS = 15.0
 OF_BASES = ("foundation_model", "base_foundation_model", "custom_foundation_model", "curated_foundation_model")
 """The types of deployments that adapters can be put on."""
 
@@ -159,10 +158,8 @@ class Deployments:
 
     def _model(self, job: JobRef) -> tuple[str, str]:
         """The id of a completed job's model, awaited; and, for an adapter of LoRA, the base model's name."""
-        found: tuple[str, str] = self._awaited(
-            MODEL_SECONDS, lambda: self._model_now(job), f"job {job} is completed, and its model is not there"
-        )  # fmt: skip
-        return found
+        what = f"job {job} is completed, and its model is not there"
+        return awaited(MODEL_SECONDS, lambda: self._model_now(job), what, self._settings.patience)
 
     def _model_now(self, job: JobRef) -> tuple[str, str] | None:
         details = self._details(job)
@@ -192,7 +189,7 @@ class Deployments:
 
     def _await_ready(self, identity: str, place: Container) -> None:
         what = f"deployment {identity} is not ready"
-        self._awaited(READY_SECONDS, lambda: self._ready_now(identity, place), what)
+        awaited(READY_SECONDS, lambda: self._ready_now(identity, place), what, self._settings.patience)
 
     def _ready_now(self, identity: str, place: Container) -> bool:
         shown = self._service.get(f"{DEPLOYMENTS}/{identity}", within=place)
@@ -203,30 +200,6 @@ class Deployments:
                 hint="The tuned model is kept. Mend the cause and run the same line again: it only deploys.",
             )
         return state_of(shown) == "ready"
-
-    def _awaited(self, seconds: float, look: Callable[[], Any], what: str) -> Any:
-        """What `look` finds, asked again and again with growing pauses, also while nobody answers."""
-        patience, pause = self._settings.patience, 1.0
-        deadline = Deadline(seconds, patience.clock)
-        while True:
-            found, outage = _looked(look)
-            if found:
-                return found
-            if deadline.left <= 0:
-                raise Unavailable(
-                    f"{what} after {seconds:g} s", backend=BACKEND, hint="Run the same line again: it goes on waiting."
-                ) from outage
-            asked = min(outage.pause, LONGEST_OBEYED_SECONDS) if outage else 0.0
-            patience.sleep(min(max(pause, asked), max(deadline.left, 0.0)))
-            pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
-
-
-def _looked(look: Callable[[], Any]) -> tuple[Any, Unavailable | None]:
-    """What `look` finds; or nothing, and that the service does not answer now."""
-    try:
-        return look(), None
-    except Unavailable as outage:
-        return None, outage
 
 
 @dataclass

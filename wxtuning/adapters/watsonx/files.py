@@ -16,6 +16,7 @@ from pydantic import SecretStr
 
 from wxtuning.adapters.watsonx.faults import BACKEND, Refused
 from wxtuning.adapters.watsonx.settings import revealed, veiled
+from wxtuning.adapters.watsonx.until import left
 from wxtuning.errors import MissingDependency, NotOffered, Unavailable
 
 if TYPE_CHECKING:
@@ -172,5 +173,9 @@ def _client(storage: _Storage, settings: Settings) -> Any:
         aws_access_key_id=revealed(storage.access_key),
         aws_secret_access_key=revealed(storage.secret_key),
         verify=str(settings.ca) if settings.ca else True,
-        config=Config(connect_timeout=CONNECT_SECONDS, read_timeout=READ_SECONDS, retries={"max_attempts": 2}),
+        config=Config(
+            connect_timeout=max(left(CONNECT_SECONDS), 0.001),
+            read_timeout=max(left(READ_SECONDS), 0.001),
+            retries={"max_attempts": 2},
+        ),
     )

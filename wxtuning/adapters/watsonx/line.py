@@ -9,7 +9,6 @@ import socket
 import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
-from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
@@ -23,14 +22,13 @@ import httpx
 
 from wxtuning.adapters.watsonx.asks import Asked, Lost, Reply
 from wxtuning.adapters.watsonx.departure import leaves
+from wxtuning.adapters.watsonx.until import left, until
 from wxtuning.retry import Deadline, Patience
 
 CONNECTIONS = 32
 """At once, and kept: httpcore closes what is in use and over the number to keep, as if it were idle."""
 KEEP_SECONDS = 5.0
 """Less than servers keep an idle connection, so that none is closed under a request."""
-
-_until: ContextVar[Deadline | None] = ContextVar("until", default=None)
 
 
 class Line:
@@ -51,6 +49,8 @@ class Line:
 
     def send(self, asked: Asked, deadline: Deadline) -> Reply | Lost:
         """The whole answer."""
+        if deadline.left <= 0:
+            return NOT_ASKED
         limits = self._limits(asked, deadline)
         try:
             with self._opened(asked, deadline, limits) as response:
@@ -61,9 +61,11 @@ class Line:
 
     def stream(self, asked: Asked, deadline: Deadline) -> Stream | Reply | Lost:
         """A good answer, to be read as it comes; any other one whole."""
+        if deadline.left <= 0:
+            return NOT_ASKED
         limits = self._limits(asked, deadline)
         try:
-            with _limited(deadline):
+            with until(deadline):
                 response = self._way(asked).handle_request(_request(asked, limits))
             if response.status_code == 200:
                 return Stream(response, deadline, asked.most)
@@ -81,13 +83,13 @@ class Line:
 
     @contextmanager
     def _opened(self, asked: Asked, deadline: Deadline, limits: httpx.Timeout) -> Iterator[httpx.Response]:
-        with _limited(deadline), closing(self._way(asked).handle_request(_request(asked, limits))) as response:
+        with until(deadline), closing(self._way(asked).handle_request(_request(asked, limits))) as response:
             yield response
 
     def _limits(self, asked: Asked, deadline: Deadline) -> httpx.Timeout:
-        left = max(deadline.left, 0.001)
-        silence = min(self._patience.read_seconds * asked.patience, left)
-        return httpx.Timeout(silence, connect=min(self._patience.connect_seconds, left))
+        most = max(deadline.left, 0.001)
+        silence = min(self._patience.read_seconds * asked.patience, most)
+        return httpx.Timeout(silence, connect=min(self._patience.connect_seconds, most))
 
     def _way(self, asked: Asked) -> httpx.BaseTransport:
         if self._given is not None:
@@ -152,6 +154,7 @@ NO_TLS = "Check url= and its port; expected a server that speaks https."
 UNKNOWN = "Check url= and the network."
 PROXY = "The environment names a proxy (HTTPS_PROXY); check it, or name the service in NO_PROXY."
 AGAIN = "Check the network; run the same line again later."
+NOT_ASKED = Lost("was not asked, as no time is left", unsent=True, hint=AGAIN)
 
 
 class Stream:
@@ -167,7 +170,7 @@ class Stream:
         pieces, size = iter(self._response.iter_bytes()), 0
         while True:
             try:
-                with _limited(self._deadline):
+                with until(self._deadline):
                     piece = next(pieces, None)
             except httpx.HTTPError as error:
                 what = "fell silent" if isinstance(error, httpx.TimeoutException) else "broke off the connection"
@@ -243,19 +246,7 @@ class _Timed(httpcore.NetworkStream):
 
 
 def _at_most(timeout: float | None) -> float | None:
-    deadline = _until.get()
-    if deadline is None or timeout is None:
-        return timeout
-    return max(min(timeout, deadline.left), 0.001)
-
-
-@contextmanager
-def _limited(deadline: Deadline) -> Iterator[None]:
-    before = _until.set(deadline)
-    try:
-        yield
-    finally:
-        _until.reset(before)
+    return None if timeout is None else max(left(timeout), 0.001)
 
 
 def _whole(response: httpx.Response, most: int, deadline: Deadline) -> bytes | Lost:
@@ -266,7 +257,7 @@ def _whole(response: httpx.Response, most: int, deadline: Deadline) -> bytes | L
         if size > most:
             return Lost(f"answered more than {most:,} bytes", hint="Nothing of it was used.", final=True)
         if deadline.left <= 0:
-            return Lost(f"had not ended its answer after {deadline.seconds:g} s", hint=AGAIN)
+            return Lost(f"had not ended its answer after {round(deadline.seconds, 1):g} s", hint=AGAIN)
     return b"".join(pieces)
 
 

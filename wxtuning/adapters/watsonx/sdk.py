@@ -16,6 +16,7 @@ from contextvars import ContextVar
 from typing import Any
 
 from wxtuning.adapters.watsonx.faults import BACKEND
+from wxtuning.adapters.watsonx.until import held
 from wxtuning.errors import MissingDependency
 
 LEAST = (1, 8)
@@ -27,13 +28,13 @@ READ = (
 WRITTEN = ("DEPLOYMENT_PLATFORM", "DEPLOYMENT_PRIVATE", "WX_CLIENT_VERIFY_REQUESTS")
 LOGGERS = ("ibm_watsonx_ai.client", "ibm_watsonx_ai.wml_client_error")
 
-_lock = threading.RLock()
+_lock = threading.Lock()
 _is_quiet: ContextVar[bool] = ContextVar("is_quiet", default=False)
 
 
 def _fresh_lock() -> None:
     global _lock
-    _lock = threading.RLock()
+    _lock = threading.Lock()
 
 
 # A child must not inherit a lock that a thread holds which it does not have.
@@ -71,7 +72,7 @@ INSTALL = "pip install --upgrade 'ibm-watsonx-ai>=1.8'"
 @contextmanager
 def alone() -> Iterator[Any]:
     """The SDK, uninfluenced and without a trace; one thread of the process at a time."""
-    with _lock:
+    with held(_lock):
         package = sdk()
         with _environment(), _settings(), _no_warnings(), quiet():
             yield package

@@ -19,6 +19,7 @@ from wxtuning.adapters.watsonx.hosts import gives_tokens, origin
 from wxtuning.adapters.watsonx.sdk import alone, quiet
 from wxtuning.adapters.watsonx.settings import Settings, is_token, revealed
 from wxtuning.adapters.watsonx.transport import Transport
+from wxtuning.adapters.watsonx.until import held
 from wxtuning.errors import AdapterError, NotAuthorized, WxTuningError
 from wxtuning.retry import Deadline
 
@@ -64,13 +65,16 @@ class SignIn:
             Unavailable: if nobody answers.
             AdapterError: if that is no such service.
         """
-        return self._now().client
+        with held(self._lock):
+            return self._known().client
 
     def token(self) -> Token:
         """A token; the SDK renews it before it expires."""
-        made = self._now()
-        with quiet():
-            found = SecretStr(_answered(lambda: made.client.token))
+        # In one at a time: the SDK, which renews it, makes others wait as long as the service is silent.
+        with held(self._lock):
+            made = self._known()
+            with quiet():
+                found = SecretStr(_answered(lambda: made.client.token))
         if not is_token(found):
             raise AdapterError("the service gave a token that cannot be sent", backend=BACKEND, hint="Sign in again.")
         return Token(found, made.number)
@@ -79,17 +83,16 @@ class SignIn:
         """Sign in anew, once for all threads whose token was refused; False if that cannot help."""
         if self._settings.token:
             return False
-        with self._lock:
+        with held(self._lock):
             # Not told by the token itself: two that are made in the same second may be the same.
             if self._made is None or self._made.number == refused.number:
                 self._made = self._signed_in(refused.number + 1)
             return True
 
-    def _now(self) -> _Made:
-        with self._lock:
-            if self._made is None:
-                self._made = self._signed_in(1)
-            return self._made
+    def _known(self) -> _Made:
+        if self._made is None:
+            self._made = self._signed_in(1)
+        return self._made
 
     def _signed_in(self, number: int) -> _Made:
         # Repeated around the SDK, not below it: the process is without its environment as long as one attempt takes.

@@ -24,8 +24,10 @@ from wxtuning.adapters.watsonx.told import (
     metrics_place,
     status_of,
 )
+from wxtuning.adapters.watsonx.until import until
 from wxtuning.errors import AdapterError, JobLost, NotOffered
 from wxtuning.ports import TuningRequest
+from wxtuning.retry import Deadline
 from wxtuning.spec import LoRA
 from wxtuning.status import JobRef, JobState, JobStatus, Metric
 
@@ -103,16 +105,17 @@ class Trainings:
         except Missing as cause:
             raise _lost(job) from cause
 
-    def status(self, job: JobRef) -> JobStatus:
+    def status(self, job: JobRef, deadline: Deadline | None = None) -> JobStatus:
         """Where a job is; one that the service does not know yet is queued.
 
         Raises:
             JobLost: if the service has not known it for the whole settle time.
-            Unavailable: if it does not answer.
+            Unavailable: if it does not answer, or not by the deadline.
         """
         path, identity = place_of(job)
         try:
-            status = self._boards[path].status(identity)
+            with until(deadline):
+                status = self._boards[path].status(identity)
         except Missing as cause:
             if self._memory.missing_for(identity) >= self._settings.submit_settle:
                 raise _lost(job) from cause
@@ -138,9 +141,13 @@ class Trainings:
             logger.warning("the metrics of %s at %s cannot be read, so only epochs are told: %s", job, place, cause)
             return inline
 
-    def logs(self, job: JobRef) -> str:
+    def logs(self, job: JobRef, deadline: Deadline | None = None) -> str:
         """The last part of the job's log; what its status says where the service keeps none or does not let it be
-        read."""
+        read, or not by the deadline."""
+        with until(deadline):
+            return self._logs(job)
+
+    def _logs(self, job: JobRef) -> str:
         details = self.details(job)
         told = status_of(details)
         said = "\n".join(filter(None, (told.message, told.hint)))

@@ -11,11 +11,13 @@ from wxtuning.adapters.watsonx.answers import Veil, trouble
 from wxtuning.adapters.watsonx.asks import Asked, Lost, Reply
 from wxtuning.adapters.watsonx.faults import BACKEND, Busy, Unsettled
 from wxtuning.adapters.watsonx.line import Line, Stream
+from wxtuning.adapters.watsonx.until import left
 from wxtuning.errors import Unavailable
 from wxtuning.retry import Deadline, Passing, Patience, Value, patiently
 
 TOTAL_SECONDS = 120.0
-"""For one request with all its repetitions, where the caller's patience does not say; times its own patience."""
+"""For one request with all its repetitions, where the caller's patience does not say; times its own patience. Less
+where nobody waits so long."""
 
 
 class Transport:
@@ -52,7 +54,8 @@ class Transport:
             safe: Whether it may be done again when nobody knows what became of it.
             longer: How many times the usual time it may take.
         """
-        deadline = Deadline((self._patience.total_seconds or TOTAL_SECONDS) * longer, self._patience.clock)
+        seconds = left((self._patience.total_seconds or TOTAL_SECONDS) * longer)
+        deadline = Deadline(seconds, self._patience.clock)
         return patiently(lambda: work(deadline), passing=_passing(safe), deadline=deadline, patience=self._patience)
 
     def stream(self, asked: Asked) -> Reply | Generator[bytes]:
