@@ -205,14 +205,6 @@ def test_a_model_that_never_comes_ends_the_waiting(deployments, server, clock):
     assert clock() >= 300
 
 
-def test_a_model_that_the_service_was_told_not_to_store_is_not_waited_for(deployments, server, clock):
-    unstored = job(server, "training", auto_update_model=False)
-    with pytest.raises(AdapterError, match="auto_update_model false") as caught:
-        deployments.deploy(unstored, SPEC, f"unstored-{unstored.id[:8]}")
-    assert f"store_model(training_id='{unstored.id}')" in caught.value.hint
-    assert clock() == 0
-
-
 @pytest.mark.parametrize(
     ("state", "error"),
     [("running", AdapterError), ("failed", JobFailed), ("error", JobFailed), ("canceled", JobFailed),

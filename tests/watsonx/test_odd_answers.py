@@ -13,7 +13,7 @@ from tests.watsonx.faults import LOGIN_PAGE, Changed, Refusal
 from tests.watsonx.test_connections import data as bucket_data  # noqa: F401 - a fixture, under a name of its own
 from tests.watsonx.test_connections import store  # noqa: F401 - a fixture
 from tests.watsonx.test_data_assets import lines, named
-from tests.watsonx.tuned import completed
+from tests.watsonx.tuned import completed, unstored
 from tests.watsonx.wire import ALWAYS
 from wxtuning.adapters.watsonx.assets import Assets
 from wxtuning.adapters.watsonx.connections import Connections
@@ -45,6 +45,7 @@ def work_of(backend, cpd, soft, folder, key, bucket, lies):
     job = completed(cpd, soft)
     spec = DeploymentSpec(name="tone", space=cpd.space)
     ref = backend.deploy(job, spec, f"{key}-before")
+    theirs = unstored(cpd, soft)
     return {
         "limits": lambda: backend.limits(PromptTuning()),
         "models": backend.models,
@@ -56,6 +57,7 @@ def work_of(backend, cpd, soft, folder, key, bucket, lies):
         "runs": backend.runs,
         "run": lambda: backend.run(job.id),
         "deploy": lambda: backend.deploy(job, spec, key),
+        "store": lambda: backend.deploy(theirs, spec, f"{key}-stored"),
         "check": lambda: backend.check_deployment(spec, run=key, job=""),
         "find deployment": lambda: backend.find_deployment(f"{key}-before"),
         "generate": lambda: backend.generate(ref, [COMMENTS[0], "lamp " * 110], SHORT),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,18 @@ def job(running: Running, kind: str, *, state: str = "completed", **told: Any) -
     container = f"project/{running.project}"
     made, _ = State(running.home / "server" / "server.db").add(kind, container=container, name="comments", body=body)
     return JobRef("watsonx", f"fine_tunings/{made.id}" if kind == "fine_tuning" else made.id)
+
+
+def unstored(running: Running, adapter: Path, *, kind: str = "training") -> JobRef:
+    """A job that is completed, and was told not to store its model; what it tuned lies in its folder."""
+    folder = "wx_prompt_tune" if kind == "training" else "wx_fine_tune"
+    results = {
+        "cloud": {"type": "container", "location": {"path": "default_tuning_output"}},
+        "cpd": {"type": "fs", "location": {"path": f"/projects/{running.project}/assets/{folder}"}},
+    }
+    made = job(running, kind, auto_update_model=False, results_reference=results[running.ready["platform"]])
+    shutil.copytree(adapter, running.home / "server" / "jobs" / made.id.removeprefix("fine_tunings/") / "adapter")
+    return made
 
 
 def amend(running: Running, job: JobRef, **told: Any) -> None:

@@ -17,6 +17,7 @@ from wxtuning.adapters.watsonx.once import intents_of, once
 from wxtuning.adapters.watsonx.promotion import promoted
 from wxtuning.adapters.watsonx.service import NOWHERE, Container, Json, Service
 from wxtuning.adapters.watsonx.settings import Settings
+from wxtuning.adapters.watsonx.storing import stored
 from wxtuning.adapters.watsonx.told import status_of
 from wxtuning.errors import AdapterError, JobFailed, NotOffered
 from wxtuning.intents import TAG, Outcome
@@ -157,24 +158,22 @@ class Deployments:
         return body
 
     def _model(self, job: JobRef) -> tuple[str, str]:
-        """The id of a completed job's model, awaited; and, for an adapter of LoRA, the base model's name."""
+        """The id of a completed job's model, awaited or stored; and, for an adapter of LoRA, the base model's name."""
         what = f"job {job} is completed, and its model is not there"
-        return awaited(MODEL_SECONDS, lambda: self._model_now(job), what, self._settings.patience)
+        details = awaited(MODEL_SECONDS, lambda: self._with_model(job), what, self._settings.patience)
+        base = (entity_of(details).get("parameters") or {}).get("base_model", {}).get("model_id", "")
+        return _model_in(details) or stored(self._service, self._settings, job, details), str(base)
 
-    def _model_now(self, job: JobRef) -> tuple[str, str] | None:
+    def _with_model(self, job: JobRef) -> Json | None:
+        """What is told of a completed job whose model is there, or does not come by itself."""
         details = self._details(job)
-        entity, status = entity_of(details), status_of(details)
+        status = status_of(details)
         if status.state in (JobState.FAILED, JobState.CANCELED):
             raise JobFailed(f"job {job} is {status.word}, so it has no model", job=str(job), hint="Tune again.")
         if status.state is not JobState.COMPLETED:
             raise AdapterError(f"job {job} is {status.word}", backend=BACKEND, hint="Wait until it is completed.")
-        if model := entity.get("model_id"):
-            return str(model), ""
-        tuned = (entity.get("tuned_model") or {}).get("id")
-        if not tuned and entity.get("auto_update_model") is False:
-            raise _unstored(job)
-        base = entity.get("parameters", {}).get("base_model", {}).get("model_id", "")
-        return (str(tuned), str(base)) if tuned else None
+        does_not_come = entity_of(details).get("auto_update_model") is False
+        return details if _model_in(details) or does_not_come else None
 
     def _deployed_base(self, base: str, place: Container) -> str:
         """The deployment of its base model that an adapter is put on, where there is one."""
@@ -302,19 +301,16 @@ def _ref(place: Container, identity: str) -> DeploymentRef:
     return DeploymentRef(BACKEND, f"deployment/{place.kind}/{place.id}/{identity}")
 
 
+def _model_in(details: Json) -> str:
+    """The id of a job's model; empty if it has none."""
+    entity = entity_of(details)
+    return str(entity.get("model_id") or (entity.get("tuned_model") or {}).get("id") or "")
+
+
 def _cause(deployment: Json) -> str:
     status = entity_of(deployment).get("status", {})
     told = [str(error.get("message", "")) for error in (status.get("failure") or {}).get("errors", ())]
     return "; ".join(filter(None, told)) or str((status.get("message") or {}).get("text") or "no cause was told")
-
-
-def _unstored(job: JobRef) -> AdapterError:
-    stored = f"client.repository.store_model(training_id={job.id.rpartition('/')[2]!r})"
-    return AdapterError(
-        f"job {job} was started with auto_update_model false, so its model is not stored",
-        backend=BACKEND,
-        hint=f"Tune again with wxtuning, which has every model stored; or take the SDK: {stored}, and deploy that.",
-    )
 
 
 def _explained(refusal: Refused) -> Refused:

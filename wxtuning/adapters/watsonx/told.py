@@ -95,8 +95,12 @@ def metrics_place(details: Mapping[str, Any]) -> str:
 
 def log_place(details: Mapping[str, Any]) -> str:
     """Where the log lies; empty if the service names none."""
-    location = _part(_part(_part(details, "entity"), "results_reference"), "location")
-    return _text(location.get("training_log"))
+    return _text(_results(details).get("training_log"))
+
+
+def request_place(details: Mapping[str, Any]) -> str:
+    """Where the request lies that stores the model; empty if the service names none."""
+    return _text(_results(details).get("model_request_path"))
 
 
 def inline_metrics(details: Mapping[str, Any]) -> tuple[Metric, ...]:
@@ -151,6 +155,11 @@ def _with_fractions(points: tuple[Metric, ...]) -> tuple[Metric, ...]:
         epoch = point.epoch + done[point.epoch] / longest
         spread.append(Metric(step=point.step, epoch=epoch, loss=point.loss))
     return tuple(spread)
+
+
+def _results(details: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The places of the files that a job leaves."""
+    return _part(_part(_part(details, "entity"), "results_reference"), "location")
 
 
 def _part(told: Mapping[str, Any], name: str) -> Mapping[str, Any]:
