@@ -163,6 +163,13 @@ def test_a_model_that_could_not_be_imported_counts_as_none(cpd_wire, backend_on_
     assert (cpd_wire.asked[STORE], cpd_wire.asked[DEPLOY]) == (2, 1)
 
 
+def test_a_model_that_somebody_stored_in_vain_is_not_taken(cpd_wire, backend_on_cpd, theirs, key):
+    sent_by_hand(cpd_wire.running, theirs)
+    cpd_wire.breaks(LIST, importing("failed"), times=ALWAYS)
+    backend_on_cpd.deploy(theirs, SPEC, key)
+    assert cpd_wire.asked[STORE] == 1
+
+
 @pytest.mark.parametrize(
     ("act", "reason"),
     [
