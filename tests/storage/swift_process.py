@@ -48,6 +48,7 @@ BACKEND = """
 devices = {folder}/devices
 mount_check = false
 disable_fallocate = true
+fallocate_reserve = 0
 container_update_timeout = 20
 [pipeline:main]
 pipeline = {name}-server
