@@ -51,13 +51,14 @@ class Prepared:
 
 @dataclass(frozen=True, kw_only=True)
 class Draft:
-    """What is known of an experiment, however much of it is wrong; `problems` says what."""
+    """What is known of an experiment, however much of it is wrong: `problems` says what."""
 
     method: Method
     limits: Limits | None
     lines: Lines | None
     tokens: TokenReport | None
     problems: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
 
 
 def prepare(
@@ -141,16 +142,15 @@ def measured(draft: Draft, spec: ExperimentSpec, tuner: Tuner, *, exact: bool = 
 
 
 def _stored(draft: Draft, store: Store | None, tuner: Tuner) -> Draft:
-    """The draft, and what stands against keeping its rows there."""
+    """The draft, and what there is to say of keeping its rows there."""
     if store is None:
         return draft
     try:
         if isinstance(tuner, ChecksStore):
             tuner.check_store(store)
-        store.check()
+        return replace(draft, warnings=(*draft.warnings, *store.check()))
     except WxTuningError as error:
         return replace(draft, problems=(*draft.problems, str(error)))
-    return draft
 
 
 def _against_deploying(spec: ExperimentSpec, deployer: Deployer | None, *, run: str = "", job: str = "") -> list[str]:
@@ -343,6 +343,7 @@ def _plan(
         samples=_samples(read.train[:SAMPLES], tuner.tokenizer(method), method),
         warnings=(
             *limits.warnings,
+            *draft.warnings,
             *_noticed(source),
             *_without_effect(spec.method, method, limits, tuner),
             *_label_warnings(read.labels, report.labels, method, spec),

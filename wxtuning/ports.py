@@ -245,11 +245,15 @@ class Store(Protocol):
         """
         ...
 
-    def check(self) -> None:
-        """Make sure that files could be put here and released; changes nothing.
+    def check(self) -> tuple[str, ...]:
+        """Make sure that files could be put here, and tell what could not be removed; changes nothing.
+
+        Returns:
+            What stays because a right to remove it is missing, and what to do, a sentence for each; the plan warns of
+            it.
 
         Raises:
-            NotAuthorized: without a right that this takes; names it.
+            NotAuthorized: without a right that putting takes; names it.
             NotOffered: if there is no such bucket or folder.
             Unavailable: if nobody answers.
         """
@@ -318,6 +322,9 @@ class Store(Protocol):
 
         What an interrupted upload of this owner left behind goes too. A file that another owner puts at the same moment
         is there when that `put` returns.
+
+        Raises:
+            NotAuthorized, NotOffered: if something may not be removed; names what stays, and the rest is gone.
         """
         ...
 

@@ -20,6 +20,9 @@ INCOMING = ".incoming"
 RELEASING = ".releasing"
 """The folder of the notes that say who is giving up which file: `.releasing/<file>/<owner>`."""
 
+CHECK = ".wxtuning-check"
+"""What a store asks about to learn its rights; nothing is kept under this name."""
+
 DIGITS = (16, 32, 64)
 """So many digits of a file's SHA-256 are in its name; more only where fewer are taken by other content."""
 

@@ -29,9 +29,20 @@ class TakesAnySize(LocalStore):
 
 
 class LeavesItsCheck(LocalStore):
-    def check(self) -> None:
+    def check(self) -> tuple[str, ...]:
         Path(self.folder).mkdir(parents=True, exist_ok=True)
         (Path(self.folder) / "check").touch()
+        return ()
+
+
+class ChecksInSilence(LocalStore):
+    def check(self) -> Any:
+        super().check()
+
+
+class ChecksInOneWord(LocalStore):
+    def check(self) -> Any:
+        return "everything stays"
 
 
 class WritesInPlace(LocalStore):
@@ -114,6 +125,8 @@ class ShowsIts(LocalStore):
 CASES = [
     (TakesAnySize, "a_file_of_another_size_is_not_the_one", "exists is False where a file of another size"),
     (LeavesItsCheck, "a_check_changes_nothing", "check of an empty store leaves it as it is: found"),
+    (ChecksInSilence, "a_check_tells_what_stays_in_sentences", "check gives a tuple of sentences"),
+    (ChecksInOneWord, "a_check_tells_what_stays_in_sentences", "check gives a tuple of sentences"),
     (WritesInPlace, "a_file_is_replaced_in_one_step", "who has the old target open"),
     (WritesInPlace, "other_bytes_are_not_got", "raised nothing, expected UploadIntegrityError"),
     (LooksTooLate, "other_bytes_are_not_got", "get of wrong bytes leaves the target as it was"),

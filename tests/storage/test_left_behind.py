@@ -56,18 +56,6 @@ def test_what_others_left_is_theirs(hmac: Door, store: Store) -> None:
     assert hmac.bucket.uploads() == others
 
 
-@BOTH
-@SIZES
-def test_who_may_not_remove_anything_may_store_and_is_warned(
-    hmac: Door, store: Store, content: bytes, caplog: pytest.LogCaptureFixture
-) -> None:
-    leave_incoming(hmac)
-    hmac.wire.breaks("DeleteObject", DENIED, times=ALWAYS)
-    ref = store(hmac, content)
-    assert (hmac.bucket.content_of(ref), hmac.store().list(RUN)) == (content, (ref,))
-    assert "left behind" in caplog.text and "s3:DeleteObject" in caplog.text
-
-
 def test_who_may_not_list_uploads_may_store_a_small_file(hmac: Door, caplog: pytest.LogCaptureFixture) -> None:
     hmac.wire.breaks("ListMultipartUploads", DENIED, times=ALWAYS)
     ref = hmac.put(SMALL)

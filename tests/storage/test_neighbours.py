@@ -100,14 +100,6 @@ def test_giving_up_that_was_interrupted_goes_on(hmac: Door) -> None:
         assert (nth, hmac.bucket.all_keys()) == (nth, [])
 
 
-def test_who_may_not_remove_files_gives_none_up(hmac: Door) -> None:
-    ref = hmac.put(LINES)
-    hmac.wire.breaks("DeleteObject", DENIED, times=ALWAYS)
-    with pytest.raises(NotAuthorized, match="s3:DeleteObject"):
-        hmac.store().release(RUN)
-    assert (hmac.store().list(RUN), hmac.put(LINES, owner=OTHER)) == ((ref,), ref)
-
-
 def test_giving_up_leaves_what_somebody_else_put_in_the_files_place(hmac: Door) -> None:
     hmac.put(LINES)
     hmac.bucket.put(key_for(LINES), b"theirs")

@@ -182,7 +182,6 @@ def test_u11_a_bucket_that_may_only_be_read_lacks_the_right_to_write(hmac: Door,
         ("UploadPart", "s3:PutObject)"),
         ("ListMultipartUploads", "s3:ListBucketMultipartUploads)"),
         ("ListParts", "s3:ListMultipartUploadParts)"),
-        ("AbortMultipartUpload", "s3:AbortMultipartUpload)"),
     ],
 )
 def test_u11_the_check_names_each_right_that_is_missing(hmac: Door, operation: str, right: str) -> None:

@@ -127,6 +127,11 @@ class OwningContract(StoreHooks):
         store.check()
         same("check of a store with a file leaves it as it is", list(self.kept(store)), before)
 
+    def test_a_check_tells_what_stays_in_sentences(self, store: Store, tmp_path: Path) -> None:
+        told = store.check()
+        is_told = isinstance(told, tuple) and all(isinstance(each, str) for each in told)
+        same("check gives a tuple of sentences, empty if everything can be removed", is_told, True)
+
     def test_secrets_are_shown_nowhere(self, store: Store, tmp_path: Path) -> None:
         ref = store.put(file_in(tmp_path, LINES), "train", owner=RUN)
         shown = f"{store!r} {store} {store.describe()} {ref} {pickle.dumps(store)!r}"

@@ -159,7 +159,8 @@ class Incoming:
         try:
             copied = self._copied(upload, parts)
         except Unsupported:
-            upload.abort()
+            with quietly():
+                upload.abort()
             source = {"Bucket": self._connection.place.bucket, "Key": self._key}
             self._connection.ask("copy_object", Key=key, CopySource=source)
             prove(self._connection, key, expected_of(parts, sha256))

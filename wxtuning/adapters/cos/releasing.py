@@ -7,14 +7,26 @@ from wxtuning.adapters.cos.faults import Missing
 from wxtuning.adapters.cos.owners import Owners
 from wxtuning.adapters.cos.tidying import end_uploads
 from wxtuning.status import DataRef
+from wxtuning.staying import Staying
+from wxtuning.stored import INCOMING
 
 
 def released(connection: Connection, prefix: str, owner: str) -> tuple[DataRef, ...]:
-    """Give up an owner's files; those that were removed because nobody else needs them, by name."""
-    owners = Owners(connection, prefix)
-    owners.clear_incoming(owner)
+    """Give up an owner's files; those that were removed because nobody else needs them, by name.
+
+    Raises:
+        NotAuthorized, NotOffered: if something may not be removed; names it, and the rest is gone.
+    """
+    owners, staying, removed = Owners(connection, prefix), Staying(owner), []
+    with staying.noting(f"{INCOMING}/{owner}"):
+        owners.clear_incoming(owner)
     noted = {ref.uri: ref for ref in (*owners.files(owner), *owners.unfinished(owner))}
-    return tuple([noted[uri] for uri in sorted(noted) if _is_removed(connection, owners, owner, noted[uri])])
+    for uri, ref in sorted(noted.items()):
+        with staying.noting(uri.rpartition("/")[2]):
+            if _is_removed(connection, owners, owner, ref):
+                removed.append(ref)
+    staying.tell()
+    return tuple(removed)
 
 
 def _is_removed(connection: Connection, owners: Owners, owner: str, ref: DataRef) -> bool:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, BinaryIO
 
-from wxtuning.adapters.cos.connection import Answer, Connection
+from wxtuning.adapters.cos.connection import Answer, Connection, quietly
 from wxtuning.adapters.cos.crew import Crew, Meter
 from wxtuning.adapters.cos.parts import LARGEST_PART, PIECE_BYTES, SMALLEST_PART, Part, fingerprint, part_size
 from wxtuning.adapters.cos.proof import Expected, etag_in, is_right, looked_at
@@ -105,7 +105,8 @@ class Sending:
             upload.complete(parts, data.sha256)
         except (InputChangedError, UploadIntegrityError):
             self.connection.go_on()
-            upload.abort()
+            with quietly():
+                upload.abort()
             raise
 
     def _sent_parts(self, file: BinaryIO, data: DataRef, upload: Upload, size: int) -> list[Part]:

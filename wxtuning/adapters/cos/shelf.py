@@ -66,6 +66,7 @@ class Shelf:
         for file in self._new:
             with quietly():
                 end_uploads(self._connection, self._prefix + file)
+            with quietly():
                 self._owners.remove(self._owner, file)
 
     def _kept(self, data: DataRef, name: str, holds: Holds, bring: Bring) -> DataRef:

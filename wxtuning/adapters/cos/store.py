@@ -217,16 +217,16 @@ class COS:
             )
         return {**place, "access_key": keys.access_key, "secret_key": keys.secret_key}
 
-    def check(self) -> None:
-        """Make sure that files could be put here and released; changes nothing.
+    def check(self) -> tuple[str, ...]:
+        """Make sure that files could be put here, and tell what could not be removed; changes nothing.
 
         Raises:
-            NotAuthorized: without the right to list, read or write objects, or to list, read or end uploads.
+            NotAuthorized: without the right to list, read or write objects, or to list and read uploads.
             NotOffered: if there is no such bucket.
             Unavailable: if nobody answers.
         """
         with self._connected() as connection:
-            check_rights(connection, self._folder)
+            return check_rights(connection, self._folder)
 
     def put(self, data: DataRef, name: str, *, owner: str, watch: Watch = unwatched) -> DataRef:
         """Store a file of this machine; see `Store`."""

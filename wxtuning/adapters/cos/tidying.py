@@ -41,9 +41,9 @@ def end_empty_uploads(connection: Connection, key: str) -> None:
 
 def clear(connection: Connection, key: str) -> None:
     """Remove the object of this key, and its open uploads; nothing is asked to be removed that is not there."""
-    end_uploads(connection, key)
     if key in keys(connection, key):
         connection.ask("delete_object", Key=key)
+    end_uploads(connection, key)
 
 
 def keys(connection: Connection, begin: str) -> list[str]:

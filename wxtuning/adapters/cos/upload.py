@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -109,8 +110,12 @@ class Upload:
                 raise
 
     def abort(self) -> None:
-        """Remove what was sent."""
-        with quietly():
+        """Remove what was sent; nothing happens if it is gone.
+
+        Raises:
+            NotAuthorized, NotOffered, Unavailable: if it cannot be removed.
+        """
+        with suppress(Missing):
             self.connection.ask("abort_multipart_upload", Key=self.key, UploadId=self.id)
 
 
@@ -127,7 +132,8 @@ def begun(connection: Connection, key: str, metadata: Mapping[str, str]) -> Uplo
     """An upload under this key: the fullest of those that are open, else a new one. The other open ones are ended."""
     found = sorted((with_parts(upload) for upload in open_uploads(connection, key)), key=lambda each: len(each.kept))
     for upload in found[:-1]:
-        upload.abort()
+        with quietly():
+            upload.abort()
     return found[-1] if found else new(connection, key, metadata)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -17,10 +18,16 @@ from wxtuning.errors import DataError, NotAuthorized, NotOffered, PlanError
 from wxtuning.folder import Draft, replacing, scratch, sha256_of, sweep
 from wxtuning.ports import Watch, unwatched
 from wxtuning.status import DataRef
-from wxtuning.stored import INCOMING, check_same, file_names, file_of, file_of_address, opened, plain, referred
+from wxtuning.staying import Staying
+from wxtuning.stored import CHECK, INCOMING, check_same, file_names, file_of, file_of_address, opened, plain, referred
 from wxtuning.writing import Writer
 
 PIECE_BYTES = 2**20
+
+_STAYING = (
+    "nothing can be removed from the folder {folder}: the files of every run stay, with their notes in .owners/, and "
+    "release() removes nothing. Have its permissions changed, or name a folder of your own."
+)
 
 
 @dataclass(frozen=True)
@@ -45,8 +52,8 @@ class LocalStore:
         """The folder's `file:` address."""
         return self._root.as_uri()
 
-    def check(self) -> None:
-        """Make sure that the folder, or the first one above it that is there, can be written.
+    def check(self) -> tuple[str, ...]:
+        """Make sure that the folder, or the first one above it that is there, can be written; see `Store`.
 
         Raises:
             NotOffered: if something else is in its place.
@@ -61,6 +68,26 @@ class LocalStore:
             raise NotAuthorized(
                 f"the folder {found} cannot be written", backend=self.name, hint="Check its owner and permissions."
             )
+        return () if found != self._root or self._lets_go() else (_STAYING.format(folder=found),)
+
+    def _lets_go(self) -> bool:
+        """Whether something can be removed from the folder; asked with a folder that is made in it.
+
+        Raises:
+            NotAuthorized: if nothing can be renamed below it either, so that no file can get its name.
+        """
+        probe = self._root / CHECK
+        with telling(self._root.as_uri()):
+            probe.mkdir(exist_ok=True)
+            try:
+                probe.rmdir()
+            except PermissionError:
+                made = Path(tempfile.mkdtemp(dir=probe))
+                made.rename(probe / f"{made.name}-renamed").rmdir()
+                return False
+            except OSError:  # another check has removed it, or is at work in it: nobody forbids it
+                return True
+        return True
 
     def put(self, data: DataRef, name: str, *, owner: str, watch: Watch = unwatched) -> DataRef:
         """Copy a file into the folder; see `Store`."""
@@ -117,15 +144,21 @@ class LocalStore:
         plain(owner)
         if not self._root.is_dir():
             return ()
+        staying, removed = Staying(owner), []
         with self._notes.alone():
             self._sweep(owner)
-            return tuple([ref for ref in self._notes.files(owner) if self._released(ref, owner)])
+            for ref in self._notes.files(owner):
+                file = self._own(ref)
+                with staying.noting(file.name), telling(ref.uri):
+                    if self._released(file, ref, owner):
+                        removed.append(ref)
+        staying.tell()
+        return tuple(removed)
 
     # --- files and their names --------------------------------------------------------------------------------------
 
-    def _released(self, ref: DataRef, owner: str) -> bool:
+    def _released(self, file: Path, ref: DataRef, owner: str) -> bool:
         """Whether the file went, because nobody else needs it. The note goes last: it finds what is left."""
-        file = self._own(ref)
         is_removed = self._notes.owners(file.name) == {owner} and self.exists(ref)
         if is_removed:
             file.unlink(missing_ok=True)
