@@ -167,12 +167,12 @@ class Deployments:
     def _with_model(self, job: JobRef) -> Json | None:
         """What is told of a completed job whose model is there, or does not come by itself."""
         details = self._details(job)
-        status = status_of(details)
+        entity, status = entity_of(details), status_of(details)
         if status.state in (JobState.FAILED, JobState.CANCELED):
             raise JobFailed(f"job {job} is {status.word}, so it has no model", job=str(job), hint="Tune again.")
         if status.state is not JobState.COMPLETED:
             raise AdapterError(f"job {job} is {status.word}", backend=BACKEND, hint="Wait until it is completed.")
-        does_not_come = entity_of(details).get("auto_update_model") is False
+        does_not_come = entity.get("auto_update_model") is False
         return details if _model_in(details) or does_not_come else None
 
     def _deployed_base(self, base: str, place: Container) -> str:
