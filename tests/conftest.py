@@ -1,12 +1,17 @@
-"""Every test has a home folder of its own."""
+"""Every test has a home folder of its own, and hears Ctrl-C."""
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import pytest
 
 COLOURS = ("red", "blue")
+
+# A shell starts background commands with SIGINT ignored, and children inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)

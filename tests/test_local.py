@@ -209,9 +209,7 @@ def test_a_demo_that_was_finished_before_says_so(run, shared_home):
 
 
 def test_leaving_with_ctrl_c_lets_the_job_go_on_and_says_how_to_come_back(home):
-    # A shell starts background commands with SIGINT ignored, and children inherit that.
-    heard = {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)}
-    process = subprocess.Popen(DEMO, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, **heard)
+    process = subprocess.Popen(DEMO, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     wait_for(lambda: any(engine.is_alive(file.parent) for file in jobs(home)))
     process.send_signal(signal.SIGINT)
     _, err = process.communicate()
