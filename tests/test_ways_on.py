@@ -57,7 +57,7 @@ def finished(rows):
     from wxtuning.testing import FakeBackend
 
     experiment = wx.TuningExperiment("doubt").load(rows).to_jsonl(input="text", output="colour").evaluate(holdout=0.25)
-    run = experiment.deploy("colours").on(FakeBackend()).run()
+    run = experiment.deploy("colours").wait(every=0.01).on(FakeBackend()).run()
     intents = Intents(Journal(home_folder() / "journal.db"))
     for tag in (run.key, run.plan.job_key):
         intents.begin("a place", f"wxtuning.{tag}", Outcome.ADOPTED, "id-7")

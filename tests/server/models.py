@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import shutil
 import uuid
+from functools import cache
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from tests.server.processes import Running
 from wxtuning import tiny
-from wxtuning.engine import Generator, TuneConfig, tune
 from wxtuning.engine.template import render
 from wxtuning.server.answering.deployments import BASE_TYPES
 from wxtuning.server.state import State
@@ -30,6 +30,8 @@ COMMENTS = [
 
 def tuned(folder: Path, method: str) -> Path:
     """The folder of an adapter that calls comments satisfied or unsatisfied."""
+    from wxtuning.engine import TuneConfig, tune
+
     folder.mkdir()
     with tiny.demonstration_file().open(encoding="utf-8") as lines:
         rows = [json.loads(line) for line in islice(lines, 100)]
@@ -62,9 +64,15 @@ def put(running: Running, adapter: Path | None, *, method: str = "prompt_tuning"
 
 def alone(adapter: Path | None, texts: list[str] = COMMENTS, **how: Any) -> list[str]:
     """What the engine answers without any server."""
-    generator = Generator.load(str(tiny.model_folder()), adapter)
     prompts = [render(TEMPLATE, text) for text in texts] if adapter else texts
-    return [answer.text for answer in generator.generate(prompts, **{"max_new_tokens": 20, **how})]
+    return [answer.text for answer in _generator(adapter).generate(prompts, **{"max_new_tokens": 20, **how})]
+
+
+@cache
+def _generator(adapter: Path | None) -> Any:
+    from wxtuning.engine import Generator
+
+    return Generator.load(str(tiny.model_folder()), adapter)
 
 
 def deployed(running: Running, model: str, **how: Any) -> dict[str, Any]:

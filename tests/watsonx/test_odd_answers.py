@@ -15,10 +15,12 @@ from tests.watsonx.test_connections import store  # noqa: F401 - a fixture
 from tests.watsonx.test_data_assets import lines, named
 from tests.watsonx.tuned import completed, unstored
 from tests.watsonx.wire import ALWAYS
+from wxtuning.adapters.watsonx import Watsonx
 from wxtuning.adapters.watsonx.assets import Assets
 from wxtuning.adapters.watsonx.connections import Connections
 from wxtuning.errors import Unavailable, WxTuningError
 from wxtuning.ports import Decoding
+from wxtuning.retry import Patience
 from wxtuning.spec import DeploymentSpec, PromptTuning
 
 SEARCH = "POST /v2/asset_types/data_asset/search"
@@ -38,6 +40,13 @@ ODD = {
 @pytest.fixture
 def key() -> str:
     return f"odd-{uuid.uuid4().hex[:8]}"
+
+
+@pytest.fixture
+def backend(cpd_wire, connected, clock) -> Watsonx:
+    """It asks twice, and settles soon: what is met at each of many requests is met often enough."""
+    patience = Patience(attempts=2, sleep=clock.sleep, clock=clock, rng=lambda: 0.5)
+    return connected(cpd_wire, patience=patience, submit_settle=2.0)
 
 
 def work_of(backend, cpd, soft, folder, key, bucket, lies):
@@ -69,8 +78,8 @@ def work_of(backend, cpd, soft, folder, key, bucket, lies):
 
 
 @pytest.mark.parametrize("odd", ODD)
-def test_every_failure_is_one_of_ours(cpd_wire, connected, cpd, soft, tmp_path, key, store, bucket_data, odd):  # noqa: F811
-    backend, found = connected(cpd_wire), []
+def test_every_failure_is_one_of_ours(cpd_wire, backend, cpd, soft, tmp_path, key, store, bucket_data, odd):  # noqa: F811
+    found = []
     for name, work in work_of(backend, cpd, soft, tmp_path, key, store, bucket_data).items():
         for operation in ("GET *", "POST *", "PUT *"):
             cpd_wire.heals()
@@ -95,10 +104,7 @@ SIGN_IN = ("GET /ml/wml_services/v2/version", "POST /icp4d-api/v1/authorize")
 
 
 @pytest.mark.parametrize("odd", ["words", "empty", "odd kinds"])
-def test_an_upload_and_a_submission_that_meet_odd_answers_leave_one_of_each(
-    cpd_wire, connected, cpd, tmp_path, key, odd
-):
-    backend = connected(cpd_wire)
+def test_an_upload_and_a_submission_that_meet_odd_answers_leave_one_of_each(cpd_wire, backend, cpd, tmp_path, key, odd):
     assets = Assets(backend.service, backend.settings)
     operations = healthy(cpd_wire, lambda: backend.submit(jobs.request(tmp_path), f"{key}-healthy"))
     operations += healthy(cpd_wire, lambda: assets.put(lines(tmp_path, f"{key} first"), "first", f"{key}-healthy"))
@@ -117,8 +123,8 @@ def test_an_upload_and_a_submission_that_meet_odd_answers_leave_one_of_each(
 
 
 @pytest.mark.parametrize("odd", ["{}", "words", "odd kinds", "a page"])
-def test_a_search_that_is_none_stops_and_gives_up_nothing(cpd_wire, connected, tmp_path, key, odd):
-    backend, data = connected(cpd_wire), lines(tmp_path, key)
+def test_a_search_that_is_none_stops_and_gives_up_nothing(cpd_wire, backend, tmp_path, key, odd):
+    data = lines(tmp_path, key)
     assets = Assets(backend.service, backend.settings)
     asset = assets.put(data, "odd", key)
     cpd_wire.breaks(SEARCH, Refusal(200, ODD[odd]), times=ALWAYS)
@@ -129,8 +135,7 @@ def test_a_search_that_is_none_stops_and_gives_up_nothing(cpd_wire, connected, t
     assert assets.release(key) == (asset,)
 
 
-def test_a_search_without_an_end_is_given_up(cpd_wire, connected, key):
-    backend = connected(cpd_wire)
+def test_a_search_without_an_end_is_given_up(cpd_wire, backend, key):
     cpd_wire.breaks(SEARCH, Changed(lambda page: {**page, "next": {"query": "*:*", "limit": 200}}), times=ALWAYS)
     with pytest.raises(Unavailable, match="without an end"):
         backend.release(key)

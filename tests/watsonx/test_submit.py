@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import threading
 from dataclasses import replace
 
 import pytest
@@ -125,9 +126,17 @@ def submitting(backend, asked, key):
     return call.result()
 
 
-def test_while_one_job_settles_the_others_are_started(cpd_wire, connected, asked, key):
+def test_while_one_job_settles_the_others_are_started(cpd_wire, connected, clock, asked, key):
+    others_are_sent, waits = threading.Event(), itertools.count()
+
+    def sleep(seconds):
+        assert next(waits) < 1000
+        if others_are_sent.wait(0.02):  # until then time stands still
+            clock.sleep(seconds)
+
     cpd_wire.breaks(CREATE, Dropped())
-    backend = connected(cpd_wire, submit_settle=4.0, patience=Patience())
+    cpd_wire.breaks(CREATE, Then(happens=others_are_sent.set), first=2)
+    backend = connected(cpd_wire, patience=Patience(sleep=sleep, clock=clock))
     found = drive_all([submitting(backend, asked, f"{key}-{number}") for number in range(3)])
     assert [jobs.listed(cpd_wire.running, f"{key}-{number}") for number in range(3)] == [[job.id] for job in found]
     sent = [request.body for request in cpd_wire.of(CREATE)]
