@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,7 @@ class Door:
     wire: Wire
     folder: Path
     iam: Iam | None = None
+    prefix: str = ""
     clock: FakeClock = field(default_factory=FakeClock)
 
     def patience(self, **other: Any) -> Patience:
@@ -50,11 +51,15 @@ class Door:
 
     def settings(self) -> dict[str, Any]:
         """How a store is told where to go, and as whom."""
-        where = {"endpoint": self.wire.url, "bucket": self.bucket.name, "part_bytes": PART}
+        where = {"endpoint": self.wire.url, "bucket": self.bucket.name, "prefix": self.prefix, "part_bytes": PART}
         if self.iam:
             address = self.wire.url + TOKEN_PATH
             return where | {"api_key": API_KEY, "instance_id": INSTANCE_ID, "auth_endpoint": address}
         return where | {"access_key": OWNER.access_key, "secret_key": OWNER.secret_key}
+
+    def beside(self, prefix: str) -> Door:
+        """The way to another store in the same bucket."""
+        return replace(self, prefix=prefix, bucket=replace(self.bucket, prefix=f"{prefix}/"))
 
     def store(self, *, patience: dict[str, Any] | None = None, **other: Any) -> COS:
         return COS(**(self.settings() | {"patience": self.patience(**(patience or {}))} | other))

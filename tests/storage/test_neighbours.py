@@ -1,16 +1,19 @@
-"""Two at once in one bucket: whoever gives a file up takes it from nobody who comes to need it, at whatever moment."""
+"""Two at once in one bucket: neither takes from the other what it needs, at whatever moment."""
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from itertools import count
+from typing import Any
 
 import pytest
 
 from tests.storage.doors import CONTENT, PART, RUN, Door, key_for, noise
-from tests.storage.faults import DENIED, Before
-from tests.storage.wire import ALWAYS, Act
-from wxtuning.errors import NotAuthorized, NotOffered
+from tests.storage.faults import DENIED, Before, Then
+from tests.storage.wire import Act
+from wxtuning.errors import NotAuthorized, NotOffered, Unavailable
 from wxtuning.status import DataRef
 
 LINES = noise(1000)
@@ -22,33 +25,40 @@ def put(door: Door) -> DataRef:
     return door.put(LINES, owner=OTHER)
 
 
-def write(door: Door) -> DataRef:
-    with door.store().writing("train", owner=OTHER) as out:
-        out.write(LINES)
+def write(door: Door, content: bytes = LINES, *, owner: str = OTHER, workers: int = 1) -> DataRef:
+    with door.store(workers=workers).writing("train", owner=owner) as out:
+        for begin in range(0, len(content), 1_000_000):
+            out.write(content[begin : begin + 1_000_000])
     return out.data
+
+
+def put_large(door: Door) -> DataRef:
+    return door.put(CONTENT, owner=OTHER, workers=1)
 
 
 def write_large(door: Door) -> DataRef:
-    with door.store(workers=1).writing("train", owner=OTHER) as out:
-        out.write(CONTENT)
-    return out.data
+    return write(door, CONTENT)
 
 
 SMALL = [(put, LINES), (write, LINES)]
 LARGE = [(write_large, CONTENT)]
 
 
-def at_every_request(door: Door, prepare: Callable[[], object], act: Act) -> Iterator[int]:
-    """Prepare a bucket again and again, and let `act` happen to the first request, to the second, up to the last."""
+def at_every_request(door: Door, prepare: Callable[[Door], Any], act: Callable[[Door], Act]) -> Iterator[Door]:
+    """New stores, each prepared like the others; to the first request of the block something happens in the first of
+    them, to the second in the second, up to the last."""
+    first = door.beside("0")
+    prepare(first)
+    prepared = {key: first.bucket.content(key) for key in first.bucket.all_keys()}
     for nth in count(1):
-        door.bucket.empty()
-        prepare()
+        store = door.beside(f"{nth}")
+        for key, content in prepared.items():
+            store.bucket.put(key, content)
+        fault = door.wire.breaks("*", act(store), first=nth)
+        yield store
         door.wire.heals()
-        fault = door.wire.breaks("*", act, first=nth)
-        yield nth
         if fault.seen < nth:
             break
-        door.wire.heals()
     assert nth > 5
 
 
@@ -56,11 +66,13 @@ def at_every_request(door: Door, prepare: Callable[[], object], act: Act) -> Ite
 def test_a_file_is_there_after_a_put_during_which_another_run_gave_it_up(
     hmac: Door, come: Come, content: bytes
 ) -> None:
-    giving_up = Before(happens=lambda: hmac.store().release(RUN))
-    for nth in at_every_request(hmac, lambda: hmac.put(content), giving_up):
-        ref = come(hmac)
-        assert (nth, hmac.bucket.content_of(ref) == content) == (nth, True)
-        assert ref in hmac.store().list(OTHER)
+    def giving_up(door: Door) -> Act:
+        return Before(happens=lambda: door.store().release(RUN))
+
+    for door in at_every_request(hmac, lambda door: door.put(content), giving_up):
+        ref = come(door)
+        assert door.bucket.content_of(ref) == content
+        assert ref in door.store().list(OTHER)
 
 
 @pytest.mark.parametrize(("come", "content"), SMALL)
@@ -68,36 +80,41 @@ def test_a_file_is_there_after_a_put_in_the_middle_of_another_runs_giving_up(
     hmac: Door, come: Come, content: bytes
 ) -> None:
     refs: list[DataRef] = []
-    for nth in at_every_request(hmac, lambda: hmac.put(content), Before(happens=lambda: refs.append(come(hmac)))):
-        hmac.store().release(RUN)
-        if refs:
-            assert (nth, hmac.bucket.content_of(refs[-1]) == content) == (nth, True)
-            assert refs[-1] in hmac.store().list(OTHER)
-            hmac.store().release(OTHER)
-            assert (hmac.bucket.all_keys(), hmac.bucket.uploads()) == ([], [])
-        refs.clear()
+
+    def coming(door: Door) -> Act:
+        return Before(happens=lambda: refs.append(come(door)))
+
+    for door in at_every_request(hmac, lambda door: door.put(content), coming):
+        door.store().release(RUN)
+        while refs:
+            ref = refs.pop()
+            assert door.bucket.content_of(ref) == content
+            assert ref in door.store().list(OTHER)
+            door.store().release(OTHER)
+            assert (door.bucket.all_keys(), door.bucket.uploads()) == ([], [])
 
 
 def test_a_file_that_two_give_up_at_once_goes(hmac: Door) -> None:
-    def both() -> None:
-        hmac.put(LINES)
-        hmac.put(LINES, owner=OTHER)
+    def both(door: Door) -> None:
+        door.put(LINES)
+        door.put(LINES, owner=OTHER)
 
-    for nth in at_every_request(hmac, both, Before(happens=lambda: hmac.store().release(OTHER))):
-        hmac.store().release(RUN)
-        hmac.store().release(OTHER)
-        assert (nth, hmac.bucket.all_keys()) == (nth, [])
+    def giving_up(door: Door) -> Act:
+        return Before(happens=lambda: door.store().release(OTHER))
+
+    for door in at_every_request(hmac, both, giving_up):
+        door.store().release(RUN)
+        door.store().release(OTHER)
+        assert door.bucket.all_keys() == []
 
 
 def test_giving_up_that_was_interrupted_goes_on(hmac: Door) -> None:
-    for nth in at_every_request(hmac, lambda: hmac.put(LINES), DENIED):
+    for door in at_every_request(hmac, lambda door: door.put(LINES), lambda _: DENIED):
         try:
-            hmac.store().release(RUN)
+            door.store().release(RUN)
         except NotAuthorized:
-            hmac.wire.heals()
-            hmac.store().release(RUN)
-            hmac.wire.breaks("*", DENIED, first=ALWAYS).seen = nth
-        assert (nth, hmac.bucket.all_keys()) == (nth, [])
+            door.store().release(RUN)
+        assert door.bucket.all_keys() == []
 
 
 def test_giving_up_leaves_what_somebody_else_put_in_the_files_place(hmac: Door) -> None:
@@ -105,6 +122,88 @@ def test_giving_up_leaves_what_somebody_else_put_in_the_files_place(hmac: Door) 
     hmac.bucket.put(key_for(LINES), b"theirs")
     assert hmac.store().release(RUN) == ()
     assert hmac.bucket.all_keys() == [key_for(LINES)]
+
+
+# --- two that bring the same ------------------------------------------------------------------------------------------
+
+
+def assert_one_whole(door: Door, ref: DataRef) -> None:
+    """One object with the right bytes, one note of it, and nothing else at all."""
+    assert door.bucket.all_keys() == sorted([f".owners/{RUN}/{key_for(CONTENT)}", key_for(CONTENT)])
+    assert (door.bucket.content_of(ref), door.bucket.uploads()) == (CONTENT, [])
+
+
+# The request of the first of two writers before which the second begins and ends.
+MOMENTS = {
+    "before the upload": ("CreateMultipartUpload", 1),
+    "before the last part": ("UploadPart", 2),
+    "before it is complete": ("CompleteMultipartUpload", 1),
+    "before the copy": ("CreateMultipartUpload", 2),
+    "in the copy": ("UploadPartCopy", 2),
+    "before the copy is complete": ("CompleteMultipartUpload", 2),
+    "before the incoming one is removed": ("DeleteObject", 1),
+}
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_two_that_write_the_same_under_one_name_both_end_well(hmac: Door, moment: str) -> None:
+    operation, nth = MOMENTS[moment]
+    second: list[DataRef] = []
+    hmac.wire.breaks(operation, Before(happens=lambda: second.append(write(hmac, CONTENT, owner=RUN))), first=nth)
+    ref = write(hmac, CONTENT, owner=RUN)
+    assert (second, hmac.wire.asked["CopyObject"]) == ([ref], 0)
+    assert_one_whole(hmac, ref)
+
+
+def test_two_that_begin_to_write_the_same_under_one_name_at_once_both_end_well(hmac: Door) -> None:
+    both = threading.Barrier(2)
+
+    def meeting(_: int) -> DataRef:
+        both.wait(30)
+        return write(hmac, CONTENT, owner=RUN, workers=2)
+
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(meeting, range(2))
+    assert first == second
+    assert_one_whole(hmac, first)
+
+
+@pytest.mark.parametrize("moment", ["before the last part", "before the copy"])
+def test_of_two_that_write_other_bytes_under_one_name_the_slower_is_told(hmac: Door, moment: str) -> None:
+    operation, nth = MOMENTS[moment]
+    other = CONTENT[::-1]
+    second: list[DataRef] = []
+    hmac.wire.breaks(operation, Before(happens=lambda: second.append(write(hmac, other, owner=RUN))), first=nth)
+    with pytest.raises(Unavailable, match=r"was gone(.|\n)*the same owner and name"):
+        write(hmac, CONTENT, owner=RUN)
+    assert (hmac.bucket.files(), hmac.bucket.content_of(second[0])) == ([key_for(other)], other)
+    assert hmac.bucket.uploads() == []
+
+
+def test_who_begins_to_write_other_bytes_under_one_name_harms_nobody_who_ends_first(hmac: Door) -> None:
+    other = CONTENT[::-1]
+    second, arrived = hmac.store(workers=1).writing("train", owner=RUN), threading.Event()
+
+    def begin() -> None:
+        hmac.wire.breaks("UploadPart", Then(happens=arrived.set))
+        second.__enter__().write(other)
+        assert arrived.wait(20)
+
+    hmac.wire.breaks("CompleteMultipartUpload", Before(happens=begin))
+    ref = write(hmac, CONTENT, owner=RUN)
+    with pytest.raises(Unavailable, match="was gone"):
+        second.__exit__(None, None, None)
+    assert_one_whole(hmac, ref)
+
+
+@pytest.mark.parametrize("come", [put_large, write_large])
+def test_an_upload_of_another_run_that_has_parts_is_left_to_it(hmac: Door, come: Come) -> None:
+    begin = Before(happens=lambda: hmac.bucket.begin_upload(key_for(CONTENT), CONTENT[:PART]))
+    hmac.wire.breaks("CompleteMultipartUpload", begin, where=lambda asked: asked.key == key_for(CONTENT))
+    ref = come(hmac)
+    assert (hmac.bucket.content_of(ref), hmac.bucket.parts()) == (CONTENT, 1)
+    assert hmac.store().release(OTHER) == (ref,)
+    assert (hmac.bucket.all_keys(), hmac.bucket.uploads()) == ([], [])
 
 
 # --- stores inside one another ----------------------------------------------------------------------------------------

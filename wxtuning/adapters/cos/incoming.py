@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
 from wxtuning.adapters.cos.connection import Connection, quietly
 from wxtuning.adapters.cos.crew import Crew, Meter, threads
@@ -17,8 +18,8 @@ from wxtuning.adapters.cos.parts import Part, digests_of
 from wxtuning.adapters.cos.proof import Expected, expected_of, holds, prove
 from wxtuning.adapters.cos.sending import PART_BYTES, WholePart
 from wxtuning.adapters.cos.shelf import Shelf
-from wxtuning.adapters.cos.tidying import clear, end_uploads, tidying
-from wxtuning.adapters.cos.upload import Upload, begun, put_whole
+from wxtuning.adapters.cos.tidying import clear, end_empty_uploads, tidying
+from wxtuning.adapters.cos.upload import Upload, begun, begun_with, new, put_whole
 from wxtuning.status import DataRef
 from wxtuning.stored import INCOMING, plain
 from wxtuning.waiting import result_of
@@ -61,6 +62,7 @@ class Incoming:
         self._crew = Crew[Part](workers, part_bytes, meter, connection.stop)
         self._key = f"{prefix}{INCOMING}/{plain(owner)}/{name}"
         self._upload: Upload | None = None
+        self._gone: Missing | None = None
         self._buffer: bytearray | None = None
         self._filled = 0
         self._parts = 0
@@ -83,10 +85,22 @@ class Incoming:
         """Let a thread send what has been gathered."""
         buffer = self._counted()
         self._connection.allow(self._seconds(self._part_bytes * (self._workers + 1)))
-        upload = self._opened()
+        upload = self._opened(memoryview(buffer)[: self._filled])
         self._parts += 1
-        self._crew.send(WholePart(upload, self._parts, self._connection, self._crew), buffer, self._filled)
+        self._crew.send(partial(self._sent, upload, self._parts), buffer, self._filled)
         self._buffer, self._filled = None, 0
+
+    def _sent(self, upload: Upload, number: int, content: memoryview) -> Part:
+        """Send a part; it is only counted where a faster writer has ended the upload, see `finish`."""
+        try:
+            if self._gone is None:
+                return WholePart(upload, number, self._connection, self._crew)(content)
+        except Missing as gone:
+            if not self._shelf.holds_any(self._name):
+                raise
+            self._gone = gone
+        self._crew.moved(len(content))
+        return Part(number, len(content), etag="", md5=digests_of(content).md5, is_settled=False)
 
     def _counted(self) -> bytearray:
         buffer = self._buffer if self._buffer is not None else bytearray()
@@ -95,10 +109,12 @@ class Incoming:
         self._size += self._filled
         return buffer
 
-    def _opened(self) -> Upload:
+    def _opened(self, first: memoryview) -> Upload:
         if self._upload is None:
-            self._upload = begun(self._connection, self._key, {PART_BYTES: str(self._part_bytes)})
-            self._upload = replace(self._upload, earlier=self._earlier_size(), stride=self._part_bytes)
+            # One that begins with other bytes may be a living writer's; if it is nobody's it goes in the end.
+            found = begun_with(self._connection, self._key, first)
+            upload = found or new(self._connection, self._key, {PART_BYTES: str(self._part_bytes)})
+            self._upload = replace(upload, earlier=self._earlier_size(), stride=self._part_bytes)
         return self._upload
 
     def _earlier_size(self) -> int:
@@ -113,8 +129,12 @@ class Incoming:
     def finish(self) -> DataRef:
         """Give what was written its name, once it is proven.
 
+        A writer of the same owner and name that was faster has ended this one's upload; if both wrote the same bytes,
+        they have their name by now.
+
         Raises:
-            UploadIntegrityError: if it cannot be.
+            UploadIntegrityError: if it cannot be proven.
+            Unavailable: if it is gone.
         """
         self._connection.allow(self._seconds(self._part_bytes * (self._workers + 1)))
         with self._crew as crew:
@@ -141,6 +161,8 @@ class Incoming:
         sha256 = self._whole.hexdigest()
 
         def place(key: str) -> None:
+            if self._gone:
+                raise self._gone
             if self._upload:
                 self._upload.complete(parts, sha256)
                 self._upload = None
@@ -158,16 +180,18 @@ class Incoming:
         upload = begun(self._connection, key, {PART_BYTES: str(self._part_bytes)})
         try:
             copied = self._copied(upload, parts)
-        except Unsupported:
+        except (Missing, Unsupported) as lack:
             with quietly():
                 upload.abort()
+            if isinstance(lack, Missing):
+                raise
             source = {"Bucket": self._connection.place.bucket, "Key": self._key}
             self._connection.ask("copy_object", Key=key, CopySource=source)
             prove(self._connection, key, expected_of(parts, sha256))
             return
         upload.complete(copied, sha256)
         with tidying(key):
-            end_uploads(self._connection, key)
+            end_empty_uploads(self._connection, key)
 
     def _copied(self, upload: Upload, parts: Sequence[Part]) -> list[Part]:
         def copy(part: Part) -> Part:

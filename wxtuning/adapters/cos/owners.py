@@ -42,6 +42,10 @@ class Owners:
     def remove(self, owner: str, file: str) -> None:
         self.connection.ask("delete_object", Key=self._needing(owner, file))
 
+    def need(self, owner: str, name: str) -> bool:
+        """Whether a note says that an owner needs a file of this name."""
+        return bool(keys(self.connection, self._needing(owner, f"{name}-")))
+
     def files(self, owner: str) -> Iterator[DataRef]:
         """What an owner's notes speak of, by name, whether the file is there or not."""
         folder = self._needing(owner, "")

@@ -58,8 +58,13 @@ class Shelf:
         raise Unavailable(
             f"what was brought of {data.uri} was gone {_BEGINNINGS} times: {gone.args[0]}",
             backend=BACKEND,
-            hint="Make sure that no other program cleans up this bucket, and run the same line again.",
+            hint="Make sure that nobody cleans up this bucket, or writes other bytes under the same owner and name; "
+            "then run the same line again.",
         ) from gone
+
+    def holds_any(self, name: str) -> bool:
+        """Whether there is a note of the owner for a file of this name, whatever its bytes."""
+        return self._owners.need(self._owner, name)
 
     def give_up(self) -> None:
         """Take back the notes that were made here, and end what was begun under their names."""

@@ -395,8 +395,7 @@ def _gone(cause: Missing) -> Unavailable:
     return Unavailable(
         f"what was written is gone: {cause.args[0]}",
         backend=BACKEND,
-        hint="Make sure that no other program cleans up this bucket, and run the same line again; the bytes have to be "
-        "made anew.",
+        hint="Make sure that nobody cleans up this bucket, and run the same line again; the bytes are made anew then.",
     )
 
 

@@ -137,6 +137,13 @@ def begun(connection: Connection, key: str, metadata: Mapping[str, str]) -> Uplo
     return found[-1] if found else new(connection, key, metadata)
 
 
+def begun_with(connection: Connection, key: str, first: memoryview) -> Upload | None:
+    """The fullest of the uploads that are open under this key and have these bytes as their first part, if any has."""
+    part = (len(first), digests_of(first).etag)
+    found = [upload for each in open_uploads(connection, key) if (upload := with_parts(each)).kept.get(1) == part]
+    return max(found, key=lambda upload: len(upload.kept), default=None)
+
+
 def new(connection: Connection, key: str, metadata: Mapping[str, str]) -> Upload:
     """A new upload."""
     answer = connection.ask("create_multipart_upload", Key=key, Metadata=dict(metadata), ContentType=CONTENT_TYPE)
