@@ -14,7 +14,7 @@ import threading
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from http.client import HTTPConnection, HTTPResponse
@@ -242,18 +242,15 @@ def end_to_end(headers: Headers) -> Headers:
 
 @contextmanager
 def asked(connection: HTTPConnection, request: Request, headers: Headers, body: bytes) -> Iterator[HTTPResponse]:
-    """As `sent`; the connection is closed in the end."""
-    with closing(connection):
-        yield sent(connection, request, headers, body)
-
-
-def sent(connection: HTTPConnection, request: Request, headers: Headers, body: bytes) -> HTTPResponse:
-    """What a server answers to a request with these headers and this body."""
-    connection.putrequest(request.method, request.target, skip_host=True, skip_accept_encoding=True)
-    for name, value in (*end_to_end(headers), ("Content-Length", str(len(body)))):
-        connection.putheader(name, value)
-    connection.endheaders(body)
-    return connection.getresponse()
+    """What a server answers to a request with these headers and this body; the connection is closed in the end."""
+    try:
+        connection.putrequest(request.method, request.target, skip_host=True, skip_accept_encoding=True)
+        for name, value in (*end_to_end(headers), ("Content-Length", str(len(body)))):
+            connection.putheader(name, value)
+        connection.endheaders(body)
+        yield connection.getresponse()
+    finally:
+        connection.close()
 
 
 class Handler(BaseHTTPRequestHandler):

@@ -350,7 +350,7 @@ def test_an_answer_byte_by_byte_ends_at_the_deadline(
         began = time.monotonic()
         with pytest.raises(Unavailable, match=r"0\.6 s"):
             service.get(TRAININGS)
-        assert time.monotonic() - began < 4  # the headers alone take twice as long
+        assert time.monotonic() - began < 7  # the headers alone take twice as long
     assert cpd_wire.asked[LIST] == 1
 
 

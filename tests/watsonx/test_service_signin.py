@@ -10,7 +10,6 @@ import os
 import threading
 import warnings
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -395,8 +394,6 @@ def test_a_closed_connection_is_opened_again(cpd_wire: Wire, connected: Connect)
 
 
 def test_what_nobody_needs_any_more_leaves_no_socket(cpd_wire: Wire, patience: Patience) -> None:
-    with closing(Watsonx(**asked_of(cpd_wire, patience=patience)).service) as service:
-        service.get(TRAININGS)  # the wire keeps a connection of its own
     before = open_files()
     for _ in range(5):
         Watsonx(**asked_of(cpd_wire, patience=patience)).service.get(TRAININGS)

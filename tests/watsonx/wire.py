@@ -8,10 +8,8 @@ from __future__ import annotations
 import json
 import re
 import ssl
-import time
-from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from http.client import HTTPResponse, HTTPSConnection
 from typing import Any
@@ -21,8 +19,6 @@ from tests import wires
 from tests.server.processes import Running
 from tests.wires import ALWAYS, SECONDS, Act, Answer, Headers  # noqa: F401 - what every wire knows is found here too
 
-KEEP_SECONDS = 1.0
-"""Much less than the server keeps a connection, so that it is never closed under a request."""
 IDENTITY = re.compile(r"(?<=/)([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|[0-9a-f]{24,})(?=/|$)")
 
 
@@ -48,34 +44,11 @@ class Wire(wires.Wire):
 
     running: Running
     made: list[str] = field(default_factory=list)
-    kept: deque[tuple[HTTPSConnection, float]] = field(default_factory=deque)
 
     @property
     def ready(self) -> dict[str, Any]:
         """What the server wrote, with the wire's address for its own."""
         return {**self.running.ready, "url": self.url}
-
-    @contextmanager
-    def connection(self) -> Iterator[HTTPSConnection]:
-        """A connection to the server for one request; kept for the next one if that was answered whole."""
-        connection = self._kept() or HTTPSConnection(
-            urlsplit(self.running.url).netloc, timeout=SECONDS, context=self.running.tls
-        )
-        try:
-            yield connection
-        except BaseException:
-            connection.close()
-            raise
-        self.kept.append((connection, time.monotonic()))
-
-    def _kept(self) -> HTTPSConnection | None:
-        with suppress(IndexError):
-            while True:
-                connection, since = self.kept.pop()
-                if time.monotonic() - since < KEEP_SECONDS:
-                    return connection
-                connection.close()
-        return None
 
 
 class Exchange(wires.Exchange):
@@ -108,13 +81,11 @@ class Exchange(wires.Exchange):
     @contextmanager
     def _asked(self) -> Iterator[tuple[HTTPResponse, Headers]]:
         own, new = self.wire.running.url, self.wire.url
-        host = urlsplit(own).netloc
+        place = urlsplit(own)
         kept = ((name, value) for name, value in self.request.headers if name.lower() != "host")
-        with self.wire.connection() as connection:
-            found = wires.sent(connection, self.request, (("Host", host), *kept), self.request.body)
+        connection = HTTPSConnection(place.netloc, timeout=SECONDS, context=self.wire.running.tls)
+        with wires.asked(connection, self.request, (("Host", place.netloc), *kept), self.request.body) as found:
             yield found, tuple((name, value.replace(own, new)) for name, value in found.getheaders())
-            if not found.isclosed():
-                connection.close()
 
 
 def _made(request: Request, answer: Answer) -> str:
@@ -127,17 +98,12 @@ def _made(request: Request, answer: Answer) -> str:
     return ""
 
 
-@contextmanager
-def wire_to(running: Running) -> Iterator[Wire]:
+def wire_to(running: Running) -> AbstractContextManager[Wire]:
     """A wire to a server, open as long as the block; it shows the server's own certificate."""
     folder = running.home / "server" / "tls"
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(folder / "server.pem", folder / "server-key.pem")
-    wire = Wire(running=running)
-    with wires.opened(wire, Exchange, tls):
-        yield wire
-    for connection, _ in wire.kept:
-        connection.close()
+    return wires.opened(Wire(running=running), Exchange, tls)
 
 
 def without(request: Request, name: str) -> Request:
