@@ -208,7 +208,7 @@ def test_u4_a_storage_that_never_answers_ends_in_an_error(hmac: Door) -> None:
 
 def test_u4_a_transfer_ends_when_its_time_is_over(hmac: Door) -> None:
     hmac.wire.breaks("UploadPart", BlackHole(), times=ALWAYS)
-    with pytest.raises(Unavailable, match="in [1-3] attempt"):
+    with pytest.raises(Unavailable, match=r"in [1-3] attempt"):
         hmac.put(timeout=1.0, patience={"read_seconds": 0.4, "clock": time.monotonic})
 
 
