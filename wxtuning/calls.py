@@ -35,7 +35,7 @@ class Calls:
         self._open: dict[int, tuple[Call, float]] = {}
         self._ended: deque[int] = deque()
         self._next_late = inf
-        self._threads = self._idle = 0
+        self._threads = self._busy = 0
         self._is_closed = False
 
     def __bool__(self) -> bool:
@@ -54,7 +54,7 @@ class Calls:
                 return
             self._lanes[lane] = deque([(number, call)])
             self._ready.append(lane)
-            is_new = len(self._ready) > self._idle and self._threads < MOST_CALLS
+            is_new = len(self._ready) > self._threads - self._busy and self._threads < MOST_CALLS
             self._threads += is_new
             self._more.notify()
         if is_new:
@@ -106,10 +106,9 @@ class Calls:
 
     def _taken(self) -> tuple[Hashable, int, Call] | None:
         with self._lock:
-            self._idle += 1
             self._more.wait_for(lambda: self._ready or self._is_closed, IDLE_SECONDS)
-            self._idle -= 1
             if self._ready:
+                self._busy += 1
                 lane = self._ready.popleft()
                 return lane, *self._lanes[lane].popleft()
             self._threads -= 1
@@ -117,6 +116,7 @@ class Calls:
 
     def _end(self, lane: Hashable, number: int, call: Call) -> None:
         with self._lock:
+            self._busy -= 1
             if number in self._open and self._open[number][0] is call:  # else it was given up
                 self._ended.append(number)
                 self._fewer.notify_all()
